@@ -689,7 +689,7 @@ type PlanResponse struct {
 	Image *Image `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
 	// The variant, every default filled in.
 	Variant *Variant `protobuf:"bytes,2,opt,name=variant,proto3" json:"variant,omitempty"`
-	// The identity of the result: equal keys are equal bytes.
+	// The identity of the result: equal keys are the same picture.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// True where Accept had a say, so that caches must vary by it.
 	VaryAccept    bool `protobuf:"varint,4,opt,name=vary_accept,json=varyAccept,proto3" json:"vary_accept,omitempty"`

@@ -241,7 +241,7 @@ type Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The variant's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// sha256 of the original's digest, the canonical variant and the engine version: equal keys are equal bytes.
+	// sha256 of the original's digest, the canonical variant and the engine version: equal keys are the same picture.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// The digest under which storage keeps the bytes.
 	Digest string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`

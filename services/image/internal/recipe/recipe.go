@@ -1,0 +1,118 @@
+// Package recipe is the language in which variants are asked for: its types, its grammar, its one canonical form and what makes a
+// variant the same as another. It knows no picture library, no wire format and no store.
+package recipe
+
+// EngineVersion is part of every variant's key. It goes up whenever the same recipe begins to give a different picture.
+const EngineVersion = "1"
+
+// Limits of a recipe.
+const (
+	MaxVariants = 32
+	MaxSteps    = 16
+	MaxSide     = 16384 // pixels
+	MaxName     = 64    // bytes
+)
+
+// Recipe is what is made from one original, all from one decode.
+type Recipe struct {
+	Variants []Variant
+}
+
+// Variant is one picture to make: steps in order, then an output.
+type Variant struct {
+	Name   string
+	Steps  []Step
+	Output Output
+}
+
+// Step is one operation: Resize, Crop, Rotate, Flip, Blur or Sharpen, by value.
+type Step interface{ step() }
+
+// Mode says how Resize treats the aspect ratio.
+type Mode string
+
+// The modes; see proto/image/v1/recipe.proto.
+const (
+	Limit Mode = "limit"
+	Fit   Mode = "fit"
+	Fill  Mode = "fill"
+	Pad   Mode = "pad"
+	Scale Mode = "scale"
+)
+
+// Gravity says which part of a picture is kept, or where it stands on its padding.
+type Gravity string
+
+// The gravities. Auto is for Fill and Crop, XY for Crop alone.
+const (
+	Center    Gravity = "center"
+	North     Gravity = "north"
+	NorthEast Gravity = "north_east"
+	East      Gravity = "east"
+	SouthEast Gravity = "south_east"
+	South     Gravity = "south"
+	SouthWest Gravity = "south_west"
+	West      Gravity = "west"
+	NorthWest Gravity = "north_west"
+	Auto      Gravity = "auto"
+	XY        Gravity = "xy"
+)
+
+// Resize changes the size. A side of 0 follows from the other.
+type Resize struct {
+	Mode          Mode
+	Width, Height int
+	Gravity       Gravity // Fill and Pad
+	Background    Color   // Pad
+}
+
+// Crop cuts out a part; where the picture is smaller, what there is.
+type Crop struct {
+	Width, Height int
+	Gravity       Gravity
+	X, Y          int // XY: the left upper corner
+}
+
+// Rotate turns clockwise by 90, 180 or 270 degrees.
+type Rotate struct{ Angle int }
+
+// Flip mirrors: left and right change places when Horizontal, top and bottom when Vertical.
+type Flip struct{ Horizontal, Vertical bool }
+
+// Blur is Gaussian; Sigma in pixels.
+type Blur struct{ Sigma float64 }
+
+// Sharpen is an unsharp mask on lightness; Sigma in pixels.
+type Sharpen struct{ Sigma float64 }
+
+func (Resize) step()  {}
+func (Crop) step()    {}
+func (Rotate) step()  {}
+func (Flip) step()    {}
+func (Blur) step()    {}
+func (Sharpen) step() {}
+
+// Format is an output format, in the word the URL uses.
+type Format string
+
+// The output formats. Original means the original's where it can be written, else jpeg, or png with transparency.
+const (
+	Original Format = ""
+	JPEG     Format = "jpeg"
+	PNG      Format = "png"
+	WebP     Format = "webp"
+	AVIF     Format = "avif"
+	GIF      Format = "gif"
+)
+
+// Output is how a result is encoded. Quality 0 is the format's default.
+type Output struct {
+	Format       Format
+	Quality      int
+	KeepMetadata bool
+	Background   Color
+	Lossless     bool
+}
+
+// Color is "rrggbb" or "rrggbbaa" in lower-case hexadecimal, "transparent", or empty for the default.
+type Color string
