@@ -22,7 +22,7 @@ import (
 	_ "github.com/prometheus/client_golang/prometheus"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "github.com/rs/cors"
-	_ "github.com/schollz/progressbar/v3"
+	_ "github.com/vbauerster/mpb/v8"
 	_ "github.com/spf13/cobra"
 	_ "github.com/spf13/pflag"
 	_ "github.com/uber/jaeger-client-go"
