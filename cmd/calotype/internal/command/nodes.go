@@ -1,0 +1,41 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newNodes(e *env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "nodes",
+		Short: "List the nodes of every service",
+		Args:  args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := e.client()
+			if err != nil {
+				return err
+			}
+			nodes, err := c.Nodes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if e.json {
+				for _, n := range nodes {
+					b, err := json.Marshal(n)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(e.out, "%s\n", b)
+				}
+				return nil
+			}
+			return e.table("SERVICE\tNODE\tADDRESS\tVERSION", func(row func(...any)) {
+				for _, n := range nodes {
+					row(n.Service, n.ID, n.Address, orDash(n.Version))
+				}
+			})
+		},
+	}
+}
