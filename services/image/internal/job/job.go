@@ -67,13 +67,17 @@ type Job struct {
 	// Run counts how often the job was queued, from 1: once, and once more for each retry that somebody asked for. What
 	// is reported about an earlier run is stale and changes nothing.
 	Run      int
-	Attempts int // deliveries begun in this run
+	Attempts int // deliveries begun since it was queued last
+	Requeues int // times it was queued again in this run because nothing moved it
+	// Sequence is that of its newest event: it goes up by one with every change.
+	Sequence int64
 	Results  []Result
 	Failure  *Failure
 	Node     string
 	Created  time.Time
 	Started  time.Time // zero before
 	Ended    time.Time // zero before
+	Updated  time.Time // when its newest event happened
 }
 
 // Result is one finished variant; its bytes are in storage under Digest.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"fmt"
 	"time"
 
 	"calotype/services/image/internal/recipe"
@@ -20,6 +21,15 @@ type Task struct {
 	Original Digest        `json:"original"`
 	Recipe   recipe.Recipe `json:"recipe"`
 }
+
+// NewTask says what is to be made for a job's present run.
+func NewTask(j Job) Task {
+	return Task{Job: j.ID, Run: j.Run, Original: j.Original, Recipe: j.Recipe}
+}
+
+// MessageID is the identifier under which the task is published: the same for the whole run, so that publishing it again while the
+// queue still has it is one message.
+func (t Task) MessageID() string { return fmt.Sprintf("%s.%d", t.Job, t.Run) }
 
 // ReportKind says what a worker tells.
 type ReportKind string
@@ -42,4 +52,9 @@ type Report struct {
 	Time    time.Time  `json:"time"`
 	Results []Result   `json:"results,omitempty"`
 	Failure *Failure   `json:"failure,omitempty"`
+}
+
+// MessageID is the identifier under which the report is published: the same when a delivery tells the same thing again.
+func (r Report) MessageID() string {
+	return fmt.Sprintf("%s.%d.%d.%s", r.Job, r.Run, r.Attempt, r.Kind)
 }

@@ -1,0 +1,117 @@
+package job
+
+import (
+	"context"
+	"time"
+)
+
+// What all stores have in common: methods may be called concurrently, by several managers on one store; times are kept to the
+// microsecond. Beside the errors named below, fault.Unavailable says that the store does not answer, and the context's own errors
+// come back as they are; an error always means that nothing was changed.
+
+// Register takes in work.
+type Register interface {
+	// Commit makes all of c durable in one transaction, or nothing of it, and returns the receipt in force: c's own, or, when its key was
+	// used before for the same payload and has not expired, that of the commit before, in which case nothing is changed.
+	// A commit without a key always takes place.
+	//
+	// Errors: fault.Conflict with reason IDEMPOTENCY_KEY_REUSED when the key was used for another payload; fault.NotFound when c.Job
+	// is on an image that is neither in c nor in the store.
+	Commit(ctx context.Context, c Commit) (Receipt, error)
+	// Receipt finds what was committed under a key and has not expired at now; else fault.NotFound.
+	Receipt(ctx context.Context, key string, now time.Time) (Receipt, error)
+}
+
+// Commit is everything that one accepted request makes durable.
+type Commit struct {
+	Image   *Image // nil when it is registered already
+	Job     *Job   // nil when none was asked for
+	Events  []Event
+	Outbox  []Outgoing
+	Receipt Receipt
+}
+
+// Receipt remembers what was answered to an idempotency key. With an empty Key it is not kept. It goes when its image is forgotten.
+type Receipt struct {
+	Key     string
+	Payload Digest // of the meaningful request
+	Image   ImageID
+	Job     ID // empty when none was asked for
+	Created time.Time
+	Expires time.Time
+}
+
+// Images finds originals.
+type Images interface {
+	// Image finds one, or fault.NotFound.
+	Image(ctx context.Context, id ImageID) (Image, error)
+	// Images gives up to limit images, the newest first, older than the one named; "" begins.
+	Images(ctx context.Context, after ImageID, limit int) ([]Image, error)
+	// Result finds the result of that name which the newest succeeded job on the image made, or fault.NotFound.
+	Result(ctx context.Context, id ImageID, name string) (Result, error)
+	// Forget removes an image with its jobs, results, events, receipts and unsent messages, in one transaction, and
+	// returns the jobs that had not ended. Forgetting what is not there succeeds.
+	Forget(ctx context.Context, id ImageID) ([]ID, error)
+}
+
+// Jobs finds and moves jobs.
+type Jobs interface {
+	// Job finds one, or fault.NotFound.
+	Job(ctx context.Context, id ID) (Job, error)
+	// Jobs gives up to limit jobs that f lets through, the newest first, older than the one named; "" begins.
+	Jobs(ctx context.Context, f Filter, after ID, limit int) ([]Job, error)
+	// Update shows the job to change and makes what it returns durable, in one transaction between which and the reading no other
+	// change of this job can come. It returns the job as it then stands. A change without events keeps nothing. change may be
+	// called more than once; its error undoes everything and comes back as it is. fault.NotFound when there is no such job.
+	Update(ctx context.Context, id ID, change func(Job) (Change, error)) (Job, error)
+	// Events gives up to limit events after a sequence, in order; none when there is no such job.
+	Events(ctx context.Context, id ID, after int64, limit int) ([]Event, error)
+}
+
+// Filter chooses jobs. Its zero value lets all through.
+type Filter struct {
+	Image  ImageID
+	States []State
+}
+
+// Outgoing is a message on its way to the queue.
+type Outgoing struct {
+	Topic string
+	Message
+}
+
+// Outbox holds messages from the transaction that caused them until the queue has them.
+type Outbox interface {
+	// Relay takes up to limit messages, the oldest first, hands them to publish, and forgets them when it returns nil; otherwise they
+	// stay, and its error comes back. Where a store can, it keeps messages that are with one relay from others; they must
+	// bear being published twice all the same, for a crash may come in between. It returns how many were published.
+	Relay(ctx context.Context, limit int, publish func(context.Context, []Outgoing) error) (int, error)
+}
+
+// Upkeep is what keeps a store in order.
+type Upkeep interface {
+	// Stale gives up to limit jobs that have not ended, that nothing happened to since a time, and for which no message waits in
+	// the outbox; the longest untouched first.
+	Stale(ctx context.Context, since time.Time, limit int) ([]ID, error)
+	// Expire removes the receipts that have expired at now.
+	Expire(ctx context.Context, now time.Time) error
+	// Census counts; it may be a moment behind. An error tells that the store does not answer.
+	Census(ctx context.Context) (Census, error)
+}
+
+// Census is what a store holds.
+type Census struct {
+	Jobs             map[State]int // every state has an entry
+	OldestUnfinished time.Time     // when the oldest job that has not ended was made; zero with none
+	Outbox           int           // messages that the queue does not have yet
+	OldestOutgoing   time.Time     // when the oldest of them was committed; zero with none
+}
+
+// Store is all of them: what an adapter provides, and what storetest tries. Each consumer asks for the part it needs.
+type Store interface {
+	Register
+	Images
+	Jobs
+	Outbox
+	Upkeep
+}
