@@ -1,0 +1,77 @@
+package blob
+
+import (
+	"crypto/sha256"
+	"hash"
+	"io"
+
+	"calotype/kit/fault"
+)
+
+// What follows is the same for every adapter: the errors of the port, and the checks behind them.
+
+// NotFound is the error for a blob that is not there.
+func NotFound(d Digest) error {
+	return fault.New(fault.NotFound, "BLOB_NOT_FOUND", "there is no blob %s", d)
+}
+
+// Corrupt is the error for a blob whose bytes are no longer those that were put.
+func Corrupt(d Digest) error {
+	return fault.New(fault.Internal, "BLOB_CORRUPT", "the stored bytes of blob %s are damaged", d)
+}
+
+// Full is the error for a medium without room; cause may be nil.
+func Full(cause error) error {
+	err := fault.New(fault.Exhausted, "STORAGE_FULL", "the storage has no room for the blob")
+	err.Err = cause
+	return err
+}
+
+// Check compares the bytes that came with what was promised.
+func (w Want) Check(d Digest, size int64) error {
+	if w.Size != 0 && w.Size != size {
+		return fault.New(fault.Invalid, "SIZE_MISMATCH", "%d bytes came where %d were promised", size, w.Size)
+	}
+	if !w.Digest.IsZero() && w.Digest != d {
+		return fault.New(fault.Invalid, "DIGEST_MISMATCH", "the bytes that came have the sha256 %s, not the promised %s", d, w.Digest)
+	}
+	return nil
+}
+
+// Section turns what Open is asked for into the number of bytes to read from offset of a blob of this size, and says whether
+// that is the whole blob.
+func Section(size, offset, length int64) (n int64, whole bool, err error) {
+	if offset < 0 || length < 0 {
+		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d and length %d must not be negative", offset, length)
+	}
+	if offset > size {
+		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d is past the end of a blob of %d bytes", offset, size)
+	}
+	n = size - offset
+	if length > 0 {
+		n = min(n, length)
+	}
+	return n, n == size, nil
+}
+
+// Verify passes a whole blob's bytes through; the read that meets their end fails with Corrupt when they do not give d.
+func Verify(r io.ReadCloser, d Digest) io.ReadCloser {
+	return &verifier{r: r, want: d, sum: sha256.New()}
+}
+
+type verifier struct {
+	r    io.ReadCloser
+	want Digest
+	sum  hash.Hash
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	n, err := v.r.Read(p)
+	v.sum.Write(p[:n])
+	if err == io.EOF && Digest(v.sum.Sum(nil)) != v.want {
+		err = Corrupt(v.want)
+	}
+	return n, err
+}
+
+func (v *verifier) Close() error { return v.r.Close() }

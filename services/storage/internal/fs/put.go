@@ -1,0 +1,158 @@
+package fs
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+
+	"calotype/kit/fault"
+	"calotype/services/storage/internal/blob"
+)
+
+// How many bytes may be written before the room on the disk is looked at again.
+const roomEvery = 64 << 20
+
+// Put writes to a temporary, hashing as it writes; then syncs it, renames it and syncs the folder, in this order.
+func (s *Store) Put(ctx context.Context, r io.Reader, want blob.Want) (blob.Info, blob.Outcome, error) {
+	if err := s.room(want.Size); err != nil {
+		return blob.Info{}, 0, err
+	}
+	t, err := s.temps.new()
+	if err != nil {
+		return blob.Info{}, 0, classify(err, "make a temporary file")
+	}
+	defer func() {
+		if err := t.discard(); err != nil {
+			s.log.WarnContext(ctx, "a temporary is left until the next start", "file", t.Name(), "error", err)
+		}
+		s.step("discarded")
+	}()
+	s.step("created")
+	d, size, err := s.receive(ctx, t, r)
+	if err != nil {
+		return blob.Info{}, 0, err
+	}
+	if err := want.Check(d, size); err != nil {
+		return blob.Info{}, 0, err
+	}
+	return s.keep(ctx, t, d)
+}
+
+// receive copies r into the temporary.
+func (s *Store) receive(ctx context.Context, t *temp, r io.Reader) (blob.Digest, int64, error) {
+	buf := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	in := &intake{ctx: ctx, store: s, to: t, sum: sha256.New()}
+	if _, err := io.CopyBuffer(in, r, *buf); err != nil {
+		return blob.Digest{}, 0, fmt.Errorf("receiving a blob after %d bytes: %w", in.size, err)
+	}
+	return blob.Digest(in.sum.Sum(nil)), in.size, nil
+}
+
+type intake struct {
+	ctx   context.Context // of the one Put that it serves
+	store *Store
+	to    io.Writer
+	sum   hash.Hash
+	size  int64
+}
+
+func (in *intake) Write(p []byte) (int, error) {
+	if err := in.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if in.size/roomEvery != (in.size+int64(len(p)))/roomEvery {
+		if err := in.store.room(0); err != nil {
+			return 0, err
+		}
+	}
+	in.sum.Write(p)
+	n, err := in.to.Write(p)
+	in.size += int64(n)
+	in.store.step("wrote")
+	return n, classify(err, "write the blob")
+}
+
+// keep gives the temporary its real name, unless whole bytes have that name already. Those are read to be sure of them: saying
+// "stored" of a damaged blob would throw the good bytes away.
+func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, blob.Outcome, error) {
+	old, err := s.inspect(ctx, d)
+	outcome := blob.Stored
+	switch {
+	case err == nil:
+		// Whoever renamed it may not have come to syncing the folder yet.
+		return old, blob.Existed, s.syncShard(d)
+	case fault.Is(err, fault.NotFound):
+	case ctx.Err() != nil:
+		return blob.Info{}, 0, ctx.Err()
+	default:
+		s.log.WarnContext(ctx, "replacing a damaged blob by good bytes", "digest", d, "error", err)
+		outcome = blob.Healed
+		if err := os.Chtimes(t.Name(), old.Created, old.Created); err != nil {
+			return blob.Info{}, 0, classify(err, "restore the blob's time")
+		}
+	}
+	// Nobody may write to a blob, not even its owner by mistake.
+	if err := t.Chmod(0o440); err != nil {
+		return blob.Info{}, 0, classify(err, "protect the blob")
+	}
+	if err := t.Sync(); err != nil {
+		return blob.Info{}, 0, classify(err, "bring the blob to the disk")
+	}
+	s.step("synced")
+	if outcome, err = s.commit(t, d, outcome); err != nil {
+		return blob.Info{}, 0, classify(err, "name the blob")
+	}
+	s.step("renamed")
+	if err := s.syncShard(d); err != nil {
+		return blob.Info{}, 0, err
+	}
+	s.step("folder synced")
+	info, err := s.Stat(ctx, d)
+	if err != nil && fault.Is(err, fault.NotFound) { // deleted in this moment: it was there
+		info, err = describe(t.File, d)
+	}
+	return info, outcome, err
+}
+
+// commit renames, one at a time in a shard, so that of equal blobs put at once the first one stays.
+func (s *Store) commit(t *temp, d blob.Digest, outcome blob.Outcome) (blob.Outcome, error) {
+	s.commits[d[0]].Lock()
+	defer s.commits[d[0]].Unlock()
+	if outcome == blob.Stored {
+		if _, err := os.Lstat(s.path(d)); err == nil {
+			return blob.Existed, nil
+		}
+	}
+	return outcome, t.rename(s.path(d))
+}
+
+// inspect reads a stored blob through. Together with an error other than NotFound it still gives what is known of the blob.
+func (s *Store) inspect(ctx context.Context, d blob.Digest) (blob.Info, error) {
+	info, r, err := s.Open(ctx, d, 0, 0)
+	if err != nil {
+		return info, err
+	}
+	defer r.Close()
+	buf := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	for {
+		if err := ctx.Err(); err != nil {
+			return info, err
+		}
+		switch _, err := r.Read(*buf); err {
+		case nil:
+		case io.EOF:
+			return info, nil
+		default:
+			return info, err
+		}
+	}
+}
+
+func (s *Store) syncShard(d blob.Digest) error {
+	return classify(syncFolder(s.shard(d[0])), "bring the blob's name to the disk")
+}

@@ -1,0 +1,133 @@
+// Package fs keeps blobs as plain files, on one machine's disk or a folder that several nodes share: blobs/ab/abcd... under a
+// root folder, one file a blob, in 256 folders by the first byte of the digest. A file gets its real name only when its bytes
+// are verified and on the disk. It knows no wire format.
+package fs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"calotype/kit/fault"
+	"calotype/services/storage/internal/blob"
+)
+
+const shards = 256
+
+// Config says where blobs are kept.
+type Config struct {
+	Root    string `koanf:"root"`     // the folder; it is made when it is not there
+	MinFree int64  `koanf:"min_free"` // bytes of the disk that blobs leave free, for whatever else lives on it
+}
+
+// DefaultConfig is a folder below the working directory.
+func DefaultConfig() Config {
+	return Config{Root: "data/storage", MinFree: 128 << 20}
+}
+
+// Validate reports what is wrong with the configuration.
+func (c Config) Validate() []fault.Field {
+	var faults []fault.Field
+	if c.Root == "" {
+		faults = append(faults, fault.Field{Path: "root", Message: "names no folder"})
+	}
+	if c.MinFree < 0 {
+		faults = append(faults, fault.Field{Path: "min_free", Message: fmt.Sprintf("%d is negative", c.MinFree)})
+	}
+	return faults
+}
+
+// Store is a blob.Store on plain files.
+type Store struct {
+	blobs   string
+	minFree int64
+	temps   *workspace
+	log     *slog.Logger
+	buffers sync.Pool
+	commits [shards]sync.Mutex
+
+	// For tests: called after each step of a Put, where a crash would leave its own kind of traces.
+	step func(name string)
+}
+
+var _ blob.Store = (*Store)(nil)
+
+// Open makes the folders that are missing and sweeps the temporaries of processes that died. Several Stores, in one process or
+// many, may share a root. Close releases it.
+func Open(cfg Config, log *slog.Logger) (*Store, error) {
+	s := &Store{
+		blobs:   filepath.Join(cfg.Root, "blobs"),
+		minFree: cfg.MinFree,
+		log:     log,
+		buffers: sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }},
+		step:    func(string) {},
+	}
+	tmp := filepath.Join(cfg.Root, "tmp")
+	if err := s.makeFolders(cfg.Root, tmp); err != nil {
+		return nil, fmt.Errorf("preparing the storage folder %s: %w", cfg.Root, err)
+	}
+	temps, swept, err := openWorkspace(tmp)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the folder for temporaries %s: %w", tmp, err)
+	}
+	s.temps = temps
+	if swept > 0 {
+		log.Info("swept temporaries of processes that died", "count", swept, "folder", tmp)
+	}
+	return s, nil
+}
+
+// Close releases the temporaries' folder. Puts that still run fail.
+func (s *Store) Close() error { return s.temps.close() }
+
+// All shards are made, and are durable, before the first Put: so a Put need only sync its own shard.
+func (s *Store) makeFolders(root, tmp string) error {
+	for _, folder := range []string{filepath.Clean(root), s.blobs, tmp} {
+		if err := makeFolder(folder); err != nil {
+			return err
+		}
+	}
+	for i := range shards {
+		if err := os.Mkdir(s.shard(byte(i)), 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	return cmp.Or(syncFolder(s.blobs), syncFolder(root))
+}
+
+// makeFolder is os.MkdirAll, but each folder that it makes is durable.
+func makeFolder(name string) error {
+	parent := filepath.Dir(name)
+	if _, err := os.Stat(parent); errors.Is(err, os.ErrNotExist) && parent != name {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(name, 0o750); err != nil {
+		if fi, bad := os.Stat(name); bad == nil && fi.IsDir() {
+			return nil
+		}
+		return err
+	}
+	return syncFolder(parent)
+}
+
+func (s *Store) shard(first byte) string {
+	return filepath.Join(s.blobs, fmt.Sprintf("%02x", first))
+}
+
+func (s *Store) path(d blob.Digest) string {
+	return filepath.Join(s.shard(d[0]), d.String())
+}
+
+func syncFolder(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
