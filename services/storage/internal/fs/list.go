@@ -43,7 +43,10 @@ func (s *Store) List(ctx context.Context, after blob.Digest, limit int) ([]blob.
 
 // smallest gives the first n digests of a shard that follow after, in order.
 func (s *Store) smallest(ctx context.Context, shard byte, after blob.Digest, n int) ([]blob.Digest, error) {
-	f, err := os.Open(s.shard(shard))
+	f, err := os.Open(s.shardFolder(shard))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // no blob ever came to this shard
+	}
 	if err != nil {
 		return nil, classify(err, "list the blobs")
 	}

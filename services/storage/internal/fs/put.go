@@ -79,12 +79,15 @@ func (in *intake) Write(p []byte) (int, error) {
 // keep gives the temporary its real name, unless whole bytes have that name already. Those are read to be sure of them: saying
 // "stored" of a damaged blob would throw the good bytes away.
 func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, blob.Outcome, error) {
+	if err := s.makeShard(d[0]); err != nil {
+		return blob.Info{}, 0, err
+	}
 	old, err := s.inspect(ctx, d)
 	outcome := blob.Stored
 	switch {
 	case err == nil:
 		// Whoever renamed it may not have come to syncing the folder yet.
-		return old, blob.Existed, s.syncShard(d)
+		return old, blob.Existed, s.syncShard(d[0])
 	case fault.Is(err, fault.NotFound):
 	case ctx.Err() != nil:
 		return blob.Info{}, 0, ctx.Err()
@@ -104,10 +107,10 @@ func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, bl
 	}
 	s.step("synced")
 	if outcome, err = s.commit(t, d, outcome); err != nil {
-		return blob.Info{}, 0, classify(err, "name the blob")
+		return blob.Info{}, 0, err
 	}
 	s.step("renamed")
-	if err := s.syncShard(d); err != nil {
+	if err := s.syncShard(d[0]); err != nil {
 		return blob.Info{}, 0, err
 	}
 	s.step("folder synced")
@@ -116,18 +119,6 @@ func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, bl
 		info, err = describe(t.File, d)
 	}
 	return info, outcome, err
-}
-
-// commit renames, one at a time in a shard, so that of equal blobs put at once the first one stays.
-func (s *Store) commit(t *temp, d blob.Digest, outcome blob.Outcome) (blob.Outcome, error) {
-	s.commits[d[0]].Lock()
-	defer s.commits[d[0]].Unlock()
-	if outcome == blob.Stored {
-		if _, err := os.Lstat(s.path(d)); err == nil {
-			return blob.Existed, nil
-		}
-	}
-	return outcome, t.rename(s.path(d))
 }
 
 // inspect reads a stored blob through. Together with an error other than NotFound it still gives what is known of the blob.
@@ -151,8 +142,4 @@ func (s *Store) inspect(ctx context.Context, d blob.Digest) (blob.Info, error) {
 			return info, err
 		}
 	}
-}
-
-func (s *Store) syncShard(d blob.Digest) error {
-	return classify(syncFolder(s.shard(d[0])), "bring the blob's name to the disk")
 }

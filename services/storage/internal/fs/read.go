@@ -60,7 +60,7 @@ func (s *Store) Delete(ctx context.Context, d blob.Digest) error {
 	if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return classify(err, "remove the blob")
 	}
-	return s.syncShard(d)
+	return s.syncShard(d[0])
 }
 
 func describe(f *os.File, d blob.Digest) (blob.Info, error) {

@@ -4,7 +4,6 @@
 package fs
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,7 +47,7 @@ type Store struct {
 	temps   *workspace
 	log     *slog.Logger
 	buffers sync.Pool
-	commits [shards]sync.Mutex
+	shards  [shards]shard
 
 	// For tests: called after each step of a Put, where a crash would leave its own kind of traces.
 	step func(name string)
@@ -84,19 +83,13 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 // Close releases the temporaries' folder. Puts that still run fail.
 func (s *Store) Close() error { return s.temps.close() }
 
-// All shards are made, and are durable, before the first Put: so a Put need only sync its own shard.
 func (s *Store) makeFolders(root, tmp string) error {
 	for _, folder := range []string{filepath.Clean(root), s.blobs, tmp} {
 		if err := makeFolder(folder); err != nil {
 			return err
 		}
 	}
-	for i := range shards {
-		if err := os.Mkdir(s.shard(byte(i)), 0o750); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	return cmp.Or(syncFolder(s.blobs), syncFolder(root))
+	return syncFolder(root)
 }
 
 // makeFolder is os.MkdirAll, but each folder that it makes is durable.
@@ -114,14 +107,6 @@ func makeFolder(name string) error {
 		return err
 	}
 	return syncFolder(parent)
-}
-
-func (s *Store) shard(first byte) string {
-	return filepath.Join(s.blobs, fmt.Sprintf("%02x", first))
-}
-
-func (s *Store) path(d blob.Digest) string {
-	return filepath.Join(s.shard(d[0]), d.String())
 }
 
 func syncFolder(name string) error {

@@ -202,6 +202,9 @@ func TestForeignFilesAreNoBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"00/readme.txt", "00/" + blob.Digest{1}.String(), "ff/" + strings.Repeat("F", 64)} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, "blobs", name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(root, "blobs", name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
