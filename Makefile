@@ -1,0 +1,54 @@
+# `make help` lists what there is to do. Works with GNU Make 3.81 (macOS) and any POSIX shell.
+
+# What is run where: the checkout is one workspace of two modules, whatever the caller's own environment says. The version is
+# stamped here, so Go need not ask git (which refuses in a checkout that another user owns).
+export GOWORK := $(CURDIR)/go.work
+export GOFLAGS := $(filter-out -mod=% -buildvcs%,$(shell go env GOFLAGS 2>/dev/null)) -buildvcs=false
+export CGO_ENABLED := 1
+export CGO_CFLAGS_ALLOW ?= -Xpreprocessor# Homebrew's libvips names this flag
+
+# A checkout that is not exactly a release is a step towards the one named in VERSION.
+VERSION := $(shell cat VERSION)$(shell [ ! -e .git ] || git describe --exact-match --match 'v*' >/dev/null 2>&1 || echo -dev)
+COMMIT := $(or $(shell git describe --always --exclude '*' --abbrev=12 --dirty 2>/dev/null),unknown)
+LDFLAGS := -X calotype/kit/boot.version=$(VERSION) -X calotype/kit/boot.commit=$(COMMIT)
+
+PACKAGES := ./... ./proto/...
+PROVISION := tools/provision
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint generate check-generated build bench deps clean
+
+help: ## List what there is to do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: deps ## Install what is missing to build, and start everything in one process (ARGS='--listen :8080 --data DIR')
+	@[ -x bin/calotype ] || echo 'Building (the first time takes a minute or two)...' >&2
+	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/calotype
+	@exec bin/calotype up $(ARGS)
+
+test: deps ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
+	@$(PROVISION)/servers.sh >/dev/null
+	@tools=$$($(PROVISION)/tools.sh gotestsum) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
+		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -shuffle=on -timeout 20m $(TEST)
+
+lint: deps ## Check both modules, the protos and the scripts; kept at zero
+	@tools=$$($(PROVISION)/tools.sh golangci-lint buf) && "$$tools/golangci-lint" run $(PACKAGES) && cd proto && "$$tools/buf" lint
+	@for script in $(PROVISION)/*.sh tools/*.sh; do sh -n "$$script" || exit 1; done
+
+generate: ## Generate the Go code and the OpenAPI document from the protos
+	@tools/generate.sh proto
+
+check-generated: ## Fail when the generated code is not what the protos give
+	@tools/generate.sh --check proto
+
+build: deps ## Build every binary into bin/, with its version and commit
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./...)
+
+bench: deps ## Run the benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem $(PACKAGES)
+
+deps: ## Install what this machine lacks to build: a C compiler, pkg-config, libvips
+	@$(PROVISION)/libraries.sh
+
+clean: ## Remove what was built here; the tools' cache and your data stay
+	rm -rf bin dist

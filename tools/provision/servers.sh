@@ -1,0 +1,63 @@
+#!/bin/sh
+# servers.sh [consul] [jaeger]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# One that is on the PATH is taken as it is. The others are built from their Go modules, at the versions below, once a machine,
+# into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder).
+set -eu
+
+consul_version=v1.20.1
+jaeger_version=v1.76.0
+
+out=${CALOTYPE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/calotype/bin}
+work=''
+trap '[ -z "$work" ] || { chmod -R u+w "$work"; rm -rf "$work"; }' EXIT
+trap 'exit 130' INT TERM
+export GOWORK=off GOFLAGS=-buildvcs=false CGO_ENABLED=0
+
+say() { printf '%s\n' "$@" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# unpack MODULE VERSION: prints the folder of a writable copy of the module's own tree.
+unpack() {
+  source=$(cd "$work" && go mod download -json "$1@$2" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
+  if [ -z "$source" ]; then say "$1@$2 cannot be had from $(go env GOPROXY)"; return 1; fi
+  cp -R "$source" "$work/src" && chmod -R u+w "$work/src" && echo "$work/src"
+}
+
+# Consul's go.mod replaces five of its modules by folders that the published module does not carry; the versions
+# required here are those that this release of it published.
+build_consul() {
+  m=github.com/hashicorp/consul
+  source=$(unpack $m $consul_version) && cd "$source" || return 1
+  for part in api envoyextensions proto-public sdk troubleshoot; do go mod edit -dropreplace=$m/$part || return 1; done
+  go mod edit -require=$m/api@v1.30.0 -require=$m/envoyextensions@v0.7.4 -require=$m/proto-public@v0.6.3 \
+    -require=$m/sdk@v0.16.1 -require=$m/troubleshoot@v0.7.1 || return 1
+  go build -mod=mod -trimpath -ldflags '-s -w' -o "$out/.new.$$" .
+}
+
+build_jaeger() {
+  source=$(unpack github.com/jaegertracing/jaeger $jaeger_version) && cd "$source" || return 1
+  go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/all-in-one
+}
+
+[ $# -gt 0 ] || set -- consul jaeger
+mkdir -p "$out"
+for name; do
+  case $name in
+  consul) binary=consul version=$consul_version minutes=6 ;;
+  jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
+  *) say "servers.sh: no server called $name"; exit 2 ;;
+  esac
+  if have $binary || [ -x "$out/$binary" ]; then continue; fi
+  say "Building $name $version for the tests, once on this machine (about $minutes minutes on 2 cores)..."
+  began=$(date +%s) work=$(mktemp -d)
+  # The output tells of hundreds of downloads: it is shown only when the build fails.
+  if ! ("build_$name") >"$work/log" 2>&1; then
+    tail -n 20 "$work/log" >&2
+    say "$name could not be built. Put a $binary of your own on the PATH, or try again."
+    exit 1
+  fi
+  mv "$out/.new.$$" "$out/$binary"
+  chmod -R u+w "$work"; rm -rf "$work"; work=''
+  say "$name: built in $(($(date +%s) - began)) s, kept in $out"
+done
+echo "$out"
