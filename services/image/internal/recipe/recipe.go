@@ -9,13 +9,20 @@ const EngineVersion = "1"
 const (
 	MaxVariants = 32
 	MaxSteps    = 16
-	MaxSide     = 16384 // pixels
-	MaxName     = 64    // bytes
+	MaxSide     = 16384       // pixels
+	MaxPixels   = 100_000_000 // width x height of what fill, pad and scale are told to make
+	MaxOffset   = 65535       // pixels, Crop's X and Y
+	MaxName     = 64          // bytes
+	MaxOptions  = 2048        // bytes of one variant's options
+
+	MinBlur, MaxBlur       = 0.3, 100.0
+	MinSharpen, MaxSharpen = 0.3, 10.0
+	MinDPR, MaxDPR         = 0.1, 5.0
 )
 
 // Recipe is what is made from one original, all from one decode.
 type Recipe struct {
-	Variants []Variant
+	Variants []Variant `json:"variants"`
 }
 
 // Variant is one picture to make: steps in order, then an output.
@@ -103,7 +110,19 @@ const (
 	WebP     Format = "webp"
 	AVIF     Format = "avif"
 	GIF      Format = "gif"
+
+	// Negotiated is decided by a request's Accept header; see Variant.Negotiate. No job can have it.
+	Negotiated Format = "auto"
 )
+
+// ContentType is the media type of a format that is written.
+func (f Format) ContentType() string { return "image/" + string(f) }
+
+// Transparent reports whether the format can hold transparency.
+func (f Format) Transparent() bool { return f != JPEG }
+
+// Lossy reports whether the format takes a quality.
+func (f Format) Lossy() bool { return f == JPEG || f == WebP || f == AVIF }
 
 // Output is how a result is encoded. Quality 0 is the format's default.
 type Output struct {
@@ -114,5 +133,5 @@ type Output struct {
 	Lossless     bool
 }
 
-// Color is "rrggbb" or "rrggbbaa" in lower-case hexadecimal, "transparent", or empty for the default.
+// Color is normally "rrggbb" or "rrggbbaa" in lower-case hexadecimal, "transparent", or empty for the default.
 type Color string

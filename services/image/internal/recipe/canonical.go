@@ -1,0 +1,137 @@
+package recipe
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Canonical writes a valid variant's options in the one form that all equal variants share. It is the URL grammar with a step for
+// each operation and a last one for the output, keys sorted, c_ always there, and everything else that is a default left
+// out. Parse reads it back to an equal variant, but for the name, which is no part of it.
+func Canonical(v Variant) string {
+	v = v.normal()
+	var parts []string
+	for _, s := range v.Steps {
+		parts = append(parts, canonicalStep(s))
+	}
+	if out := canonicalOutput(v.Output); out != "" {
+		parts = append(parts, out)
+	}
+	return strings.Join(parts, "/")
+}
+
+func canonicalStep(s Step) string {
+	var o options
+	switch s := s.(type) {
+	case Resize:
+		o.text("c", string(s.Mode))
+		o.number("w", s.Width)
+		o.number("h", s.Height)
+		o.gravity(s.Gravity)
+		o.text("b", string(s.Background))
+	case Crop:
+		o.text("c", "crop")
+		o.number("w", s.Width)
+		o.number("h", s.Height)
+		if s.Gravity == XY {
+			o.text("x", strconv.Itoa(s.X))
+			o.text("y", strconv.Itoa(s.Y))
+		} else {
+			o.gravity(s.Gravity)
+		}
+	case Rotate:
+		o.number("a", s.Angle)
+	case Flip:
+		o.words("a", map[string]bool{"hflip": s.Horizontal, "vflip": s.Vertical})
+	case Blur:
+		o.text("e", "blur:"+decimal(s.Sigma))
+	case Sharpen:
+		o.text("e", "sharpen:"+decimal(s.Sigma))
+	}
+	return o.String()
+}
+
+func canonicalOutput(out Output) string {
+	var o options
+	o.text("b", string(out.Background))
+	o.text("f", string(out.Format))
+	o.number("q", out.Quality)
+	o.words("fl", map[string]bool{"keep_metadata": out.KeepMetadata, "lossless": out.Lossless})
+	return o.String()
+}
+
+// Key is the identity of a result: equal keys are the same picture. It is the sha256, in hexadecimal, of the original's digest, the
+// canonical variant and the engine's version, a line each. The variant should be resolved, so that defaults are in it.
+func Key(original string, v Variant, engine string) string {
+	sum := sha256.Sum256([]byte(original + "\n" + Canonical(v) + "\n" + engine + "\n"))
+	return hex.EncodeToString(sum[:])
+}
+
+// variantJSON is how a variant is kept and queued.
+type variantJSON struct {
+	Name    string `json:"name"`
+	Options string `json:"options"`
+}
+
+// MarshalJSON writes {"name", "options"}, with the options in canonical form.
+func (v Variant) MarshalJSON() ([]byte, error) {
+	return json.Marshal(variantJSON{v.Name, Canonical(v)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (v *Variant) UnmarshalJSON(b []byte) error {
+	var j variantJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	parsed, err := Parse(j.Options)
+	if err != nil {
+		return err
+	}
+	*v = parsed
+	v.Name = j.Name
+	return nil
+}
+
+// options collects the options of one step; what is empty or zero is left out.
+type options []string
+
+func (o *options) text(key, value string) {
+	if value != "" {
+		*o = append(*o, key+"_"+value)
+	}
+}
+
+func (o *options) number(key string, n int) {
+	if n != 0 {
+		o.text(key, strconv.Itoa(n))
+	}
+}
+
+func (o *options) gravity(g Gravity) {
+	if g != Center {
+		o.text("g", string(g))
+	}
+}
+
+func (o *options) words(key string, set map[string]bool) {
+	var words []string
+	for w, in := range set {
+		if in {
+			words = append(words, w)
+		}
+	}
+	slices.Sort(words)
+	o.text(key, strings.Join(words, "."))
+}
+
+func (o options) String() string {
+	slices.Sort(o)
+	return strings.Join(o, ",")
+}
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

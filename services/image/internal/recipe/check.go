@@ -1,0 +1,111 @@
+package recipe
+
+import (
+	"fmt"
+	"regexp"
+
+	"calotype/kit/fault"
+)
+
+var validName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// Check finds everything that is wrong with a recipe, whatever the original. Paths are written as in JSON:
+// "variants[1].output.quality"; messages name the variant.
+func (r Recipe) Check() []fault.Field {
+	var fields []fault.Field
+	if n := len(r.Variants); n == 0 || n > MaxVariants {
+		fields = append(fields, fault.Field{Path: "variants", Message: fmt.Sprintf("there are %d variants; 1..%d are needed", n, MaxVariants)})
+	}
+	first := map[string]int{}
+	for i, v := range r.Variants {
+		at := fmt.Sprintf("variants[%d]", i)
+		if !validName.MatchString(v.Name) {
+			fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%.80q is not 1..%d of a-z, 0-9, '-', '_'", v.Name, MaxName)})
+		} else if j, twice := first[v.Name]; twice {
+			fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%q is the name of variants[%d] already", v.Name, j)})
+		} else {
+			first[v.Name] = i
+		}
+		for _, f := range v.Check() {
+			fields = append(fields, fault.Field{Path: at + "." + f.Path, Message: fmt.Sprintf("variant %.80q: %s", v.Name, f.Message)})
+		}
+	}
+	return fields
+}
+
+// Check finds everything that is wrong with a variant but for its name, which not every variant has.
+func (v Variant) Check() []fault.Field {
+	var fields []fault.Field
+	if n := len(v.Steps); n > MaxSteps {
+		fields = append(fields, fault.Field{Path: "operations", Message: fmt.Sprintf("there are %d operations; at most %d are done", n, MaxSteps)})
+	}
+	for i, s := range v.Steps {
+		fields = append(fields, prefixed(fmt.Sprintf("operations[%d].", i), checkStep(s))...)
+	}
+	return append(fields, checkOutput(v.Output)...)
+}
+
+func checkOutput(o Output) []fault.Field {
+	c := checker{of: "output"}
+	switch {
+	case o.Format == Original, o.Format == Negotiated:
+	case !member(string(o.Format), formats):
+		c.fault("format", "%s", wrongWord("format", string(o.Format), formats))
+	case o.Quality != 0 && !o.Format.Lossy():
+		c.fault("quality", "%s takes no quality", o.Format)
+	case o.Lossless && o.Format != WebP && o.Format != AVIF:
+		c.fault("lossless", "lossless is for webp and avif, not for %s", o.Format)
+	}
+	if o.Quality != 0 {
+		c.within("quality", o.Quality, 1, 100)
+		if o.Lossless {
+			c.fault("quality", "what is lossless takes no quality")
+		}
+	}
+	c.color("background", o.Background)
+	return c.fields
+}
+
+// checker collects what is wrong with one part of a variant.
+type checker struct {
+	of     string
+	fields []fault.Field
+}
+
+func (c *checker) fault(field, format string, args ...any) {
+	c.fields = append(c.fields, fault.Field{Path: c.of + "." + field, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) within(field string, n, least, most int) {
+	if n < least || n > most {
+		c.fault(field, "%d is not within %d..%d", n, least, most)
+	}
+}
+
+func (c *checker) sigma(s, least, most float64) {
+	if !(s >= least && s <= most) { // so that NaN is wrong too
+		c.fault("sigma", "%g is not within %g..%g", s, least, most)
+	}
+}
+
+func (c *checker) color(field string, color Color) {
+	if _, ok := color.normal(); !ok {
+		c.fault(field, `%.80q is no colour; write "rrggbb", "rrggbbaa" or "transparent"`, color)
+	}
+}
+
+func member(word string, set []string) bool {
+	for _, w := range set {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func prefixed(path string, fields []fault.Field) []fault.Field {
+	for i := range fields {
+		fields[i].Path = path + fields[i].Path
+	}
+	return fields
+}

@@ -1,0 +1,118 @@
+package recipe
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// flags by name; Cloudinary calls the first fl_keep_iptc.
+var flags = []string{"keep_metadata", "lossless"}
+
+// output takes the output's options out of one part of the text.
+func (p *parser) output(t part) {
+	seen := map[string]option{}
+	for _, key := range []string{"b", "f", "q", "fl"} {
+		o, ok := t.options[key]
+		if !ok || key == "b" && t.options["c"].value == string(Pad) {
+			continue
+		}
+		if earlier, twice := p.outputs[key]; twice {
+			p.wrong(o, "%q stands in step %d already", earlier.String(), earlier.step+1)
+			continue
+		}
+		p.outputs[key], seen[key] = o, o
+	}
+	out := &p.v.Output
+	if o, ok := seen["b"]; ok {
+		out.Background = p.color(o)
+	}
+	if o, ok := seen["f"]; ok {
+		p.format(o)
+	}
+	if o, ok := seen["q"]; ok {
+		out.Quality = p.quality(o)
+	}
+	if o, ok := seen["fl"]; ok {
+		p.flags(o)
+	}
+}
+
+func (p *parser) format(o option) {
+	if f, ok := formatOf(o.value); ok {
+		p.v.Output.Format = f
+	} else if o.value == string(Negotiated) {
+		p.v.Output.Format = Negotiated
+	} else {
+		p.wrong(o, "%s", wrongWord("format", o.value, append([]string{"auto"}, formats...)))
+	}
+}
+
+func (p *parser) quality(o option) int {
+	if strings.HasPrefix(o.value, "auto") {
+		p.wrong(o, "quality is a number within 1..100; without q_ each format has a sensible one")
+		return 0
+	}
+	n := p.integer(o)
+	if n == 0 && o.value == "0" {
+		p.wrong(o, "0 is not within 1..100")
+	}
+	return n
+}
+
+func (p *parser) flags(o option) {
+	for word := range strings.SplitSeq(o.value, ".") {
+		switch word {
+		case "keep_metadata", "keep_iptc":
+			p.v.Output.KeepMetadata = true
+		case "lossless":
+			p.v.Output.Lossless = true
+		default:
+			p.wrong(o, "%s", wrongWord("flag", word, flags))
+		}
+	}
+}
+
+// color reads a colour; Cloudinary's "rgb:" before it is understood.
+func (p *parser) color(o option) Color {
+	if o.key == "" {
+		return ""
+	}
+	c, ok := Color(strings.TrimPrefix(o.value, "rgb:")).normal()
+	if !ok || c == "" {
+		p.wrong(o, "%s", wrongWord("colour", o.value, []string{"transparent", "white", "black", "rgb", "rrggbb", "rrggbbaa"}))
+	}
+	return c
+}
+
+var (
+	integers = regexp.MustCompile(`^[0-9]{1,9}$`)
+	decimals = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,6})?$`)
+)
+
+func (p *parser) integer(o option) int {
+	if integers.MatchString(o.value) {
+		n, _ := strconv.Atoi(o.value)
+		return n
+	}
+	if decimals.MatchString(o.value) || o.value == "auto" || o.value == "iw" || o.value == "ih" {
+		p.wrong(o, "only whole numbers are understood: pixels, not parts of the original")
+	} else {
+		p.wrong(o, "%.80q is no whole number", o.value)
+	}
+	return 0
+}
+
+func (p *parser) decimal(o option, least, most float64) float64 {
+	f, err := strconv.ParseFloat(o.value, 64)
+	switch {
+	case err != nil || !decimals.MatchString(o.value):
+		p.wrong(o, "%.80q is no number, as 1.5 is", o.value)
+	case f < least || f > most:
+		p.wrong(o, "%s is not within %g..%g", o.value, least, most)
+	case math.IsInf(f, 0):
+		p.wrong(o, "it is too great")
+	}
+	return f
+}

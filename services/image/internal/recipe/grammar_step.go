@@ -1,0 +1,159 @@
+package recipe
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"calotype/kit/fault"
+)
+
+// step turns one part of the text into steps and output.
+func (p *parser) step(t part) {
+	if t.has("w", "h", "c", "g", "x", "y", "dpr") {
+		p.geometry(t)
+	}
+	if o, ok := t.options["a"]; ok {
+		p.angles(t, o)
+	}
+	if o, ok := t.options["e"]; ok {
+		p.effect(t, o)
+	}
+	p.output(t)
+}
+
+func (p *parser) geometry(t part) {
+	size := p.size(t)
+	c := t.options["c"]
+	if c.key != "" && !member(c.value, cropModes) {
+		p.wrong(c, "%s", wrongWord("mode", c.value, cropModes))
+		return
+	}
+	switch {
+	case size == nil:
+	case c.value == "crop":
+		s := Crop{Width: size["w"], Height: size["h"], X: size["x"], Y: size["y"], Gravity: Gravity(t.options["g"].value)}
+		if s.Gravity == "" && t.has("x", "y") {
+			s.Gravity = XY
+		}
+		p.add(t, s)
+	default:
+		for _, key := range []string{"x", "y"} {
+			if o, ok := t.options[key]; ok {
+				p.wrong(o, "x_ and y_ go with c_crop")
+				return
+			}
+		}
+		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: Gravity(t.options["g"].value)}
+		if s.Mode == Pad {
+			s.Background = p.color(t.options["b"])
+		}
+		p.add(t, s)
+	}
+}
+
+// size reads the lengths, multiplied by dpr; nil when one is no number.
+func (p *parser) size(t part) map[string]int {
+	before, factor := len(p.fields), 1.0
+	if o, ok := t.options["dpr"]; ok {
+		if factor = p.decimal(o, MinDPR, MaxDPR); !t.has("w", "h") {
+			p.wrong(o, "dpr_ multiplies the w_ and h_ of its step, and there are none")
+		}
+	}
+	size := map[string]int{}
+	for _, key := range []string{"w", "h", "x", "y"} {
+		if o, ok := t.options[key]; ok {
+			n := math.Round(float64(p.integer(o)) * factor)
+			size[key] = int(n)
+			if (key == "w" || key == "h") && n < 1 && len(p.fields) == before {
+				p.wrong(o, "%d is not within 1..%d", size[key], MaxSide)
+			}
+		}
+	}
+	if len(p.fields) > before {
+		return nil
+	}
+	return size
+}
+
+func (p *parser) angles(t part, o option) {
+	var flip Flip
+	flush := func() {
+		if flip != (Flip{}) {
+			p.add(t, flip)
+		}
+		flip = Flip{}
+	}
+	for word := range strings.SplitSeq(o.value, ".") {
+		switch word {
+		case "90", "180", "270", "-90", "-180", "-270":
+			flush()
+			p.add(t, Rotate{Angle: map[string]int{"90": 90, "180": 180, "270": 270, "-90": 270, "-180": 180, "-270": 90}[word]})
+		case "hflip":
+			if flip.Horizontal {
+				flush()
+			}
+			flip.Horizontal = true
+		case "vflip":
+			if flip.Vertical {
+				flush()
+			}
+			flip.Vertical = true
+		default:
+			p.wrong(o, "%s", wrongWord("angle", word, []string{"90", "180", "270", "hflip", "vflip"}))
+		}
+	}
+	flush()
+}
+
+func (p *parser) effect(t part, o option) {
+	word, value, given := strings.Cut(o.value, ":")
+	if word != "blur" && word != "sharpen" {
+		p.wrong(o, "%s", wrongWord("effect", word, []string{"blur", "sharpen"}))
+		return
+	}
+	if !given {
+		p.wrong(o, "it needs the standard deviation in pixels, for example e_%s:1.5", word)
+		return
+	}
+	before := len(p.fields)
+	number := option{key: o.key, value: value, step: o.step, place: o.place}
+	sigma := p.decimal(number, 0, math.Inf(1))
+	if len(p.fields) > before {
+		return
+	}
+	if word == "blur" {
+		p.add(t, Blur{Sigma: sigma})
+	} else {
+		p.add(t, Sharpen{Sigma: sigma})
+	}
+}
+
+// keyOf says which option a field of a step comes from.
+var keyOf = map[string]string{
+	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
+	"format": "f", "quality": "q", "lossless": "fl",
+}
+
+// add takes a step, unless something is wrong with it.
+func (p *parser) add(t part, s Step) {
+	p.v.Steps = append(p.v.Steps, s)
+	p.report(checkStep(s), t.step, t.options)
+}
+
+// report tells what Check found in the words of the grammar.
+func (p *parser) report(fields []fault.Field, step int, options map[string]option) {
+	for _, f := range fields {
+		_, name, _ := strings.Cut(f.Path, ".")
+		key := keyOf[name]
+		o, there := options[key]
+		if !there {
+			p.fields = append(p.fields, fault.Field{Path: fmt.Sprintf("options[%d].%s", step, key), Message: fmt.Sprintf("step %d: %s (%s_)", step+1, f.Message, key)})
+			continue
+		}
+		if dpr, ok := options["dpr"]; ok && (key == "w" || key == "h") {
+			f.Message += ", with " + dpr.String()
+		}
+		p.wrong(o, "%s", f.Message)
+	}
+}

@@ -1,0 +1,163 @@
+package recipe
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"calotype/kit/fault"
+)
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]Variant{
+		"":                          {},
+		"w_512":                     {Steps: []Step{Resize{Mode: Limit, Width: 512}}},
+		"h_512,c_fit":               {Steps: []Step{Resize{Mode: Fit, Height: 512}}},
+		"w_512,h_512,c_fill,g_auto": {Steps: []Step{Resize{Mode: Fill, Width: 512, Height: 512, Gravity: Auto}}},
+		"c_fill,w_10,h_20,dpr_2.5":  {Steps: []Step{Resize{Mode: Fill, Width: 25, Height: 50, Gravity: Center}}},
+		"c_pad,w_9,h_9,b_F00/b_rgb:00ff00": {
+			Steps: []Step{Resize{Mode: Pad, Width: 9, Height: 9, Gravity: Center, Background: "ff0000"}}, Output: Output{Background: "00ff00"},
+		},
+		"c_pad,w_9,h_9,g_south_west,b_transparent": {Steps: []Step{Resize{Mode: Pad, Width: 9, Height: 9, Gravity: SouthWest, Background: Transparent}}},
+		"c_scale,w_9,h_8":                          {Steps: []Step{Resize{Mode: Scale, Width: 9, Height: 8}}},
+		"c_crop,w_9,h_8,x_0":                       {Steps: []Step{Crop{Width: 9, Height: 8, Gravity: XY}}},
+		"c_crop,w_9,h_8,x_1,y_2,dpr_2":             {Steps: []Step{Crop{Width: 18, Height: 16, Gravity: XY, X: 2, Y: 4}}},
+		"c_crop,w_9,h_8":                           {Steps: []Step{Crop{Width: 9, Height: 8, Gravity: Center}}},
+		"a_-90":                                    {Steps: []Step{Rotate{270}}},
+		"a_hflip.vflip":                            {Steps: []Step{Flip{true, true}}},
+		"a_hflip/a_vflip":                          {Steps: []Step{Flip{Horizontal: true}, Flip{Vertical: true}}},
+		"a_vflip.90.hflip":                         {Steps: []Step{Flip{Vertical: true}, Rotate{90}, Flip{Horizontal: true}}},
+		"e_blur:0.5,a_180,w_7":                     {Steps: []Step{Resize{Mode: Limit, Width: 7}, Rotate{180}, Blur{0.5}}},
+		"e_sharpen:10":                             {Steps: []Step{Sharpen{10}}},
+		"f_jpg,q_1":                                {Output: Output{Format: JPEG, Quality: 1}},
+		"f_auto,q_100":                             {Output: Output{Format: Negotiated, Quality: 100}},
+		"q_80/w_5/f_webp":                          {Steps: []Step{Resize{Mode: Limit, Width: 5}}, Output: Output{Format: WebP, Quality: 80}},
+		"fl_lossless.keep_iptc,f_avif":             {Output: Output{Format: AVIF, Lossless: true, KeepMetadata: true}},
+		"b_white":                                  {Output: Output{Background: White}},
+		"b_11223344":                               {Output: Output{Background: "11223344"}},
+		"b_112233ff":                               {Output: Output{Background: "112233"}},
+		"b_11223300":                               {Output: Output{Background: Transparent}},
+		strings.Repeat("a_90/", 15) + "a_hflip":    {Steps: append(slicesOf(Rotate{90}, 15), Flip{Horizontal: true})},
+	} {
+		got, err := Parse(text)
+		if err != nil {
+			t.Errorf("Parse(%q): %v", text, err)
+		} else if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("Parse(%q): -want +got\n%s", text, d)
+		}
+	}
+}
+
+func slicesOf(s Step, n int) (out []Step) {
+	for range n {
+		out = append(out, s)
+	}
+	return out
+}
+
+// Each text is wrong in one way; told are the path, and words that the message must hold.
+func TestParseSaysWhatIsWrong(t *testing.T) {
+	for text, want := range map[string][]string{
+		"w_512,h_512,c_fil":                  {"options[0].c", `"c_fil" (step 1, character 13)`, `did you mean "fill"?`},
+		"f_png/c_thumb,w_1":                  {"options[1].c", `"c_thumb" (step 2, character 7)`, `did you mean "fill"?`},
+		"c_zzzzzz,w_1":                       {"options[0].c", "limit, fit, fill, pad, scale, crop"},
+		"c_fill,w_5,h_5,g_face":              {"options[0].g", `did you mean "auto"?`},
+		"c_pad,w_5,h_5,g_auto":               {"options[0].g", "gravity of pad"},
+		"c_fill,w_5,h_5,g_xy":                {"options[0].g", "gravity of fill"},
+		"c_fit,w_5,g_north":                  {"options[0].g", "not for fit"},
+		"c_fill,w_5":                         {"options[0].h", "step 1", "needs a height"},
+		"c_fit":                              {"options[0].w", "needs a width or a height"},
+		"c_crop,w_5":                         {"options[0].h", "0 is not within 1..16384"},
+		"w_5,x_5":                            {"options[0].x", "c_crop"},
+		"c_crop,w_5,h_5,x_1,g_north":         {"options[0].g", "xy"},
+		"w_0":                                {"options[0].w", "0 is not within 1..16384"},
+		"w_16385":                            {"options[0].w", "16385 is not within"},
+		"w_10000,dpr_2":                      {"options[0].w", "20000 is not within", "dpr_2"},
+		"c_fill,w_16000,h_16000":             {"options[0].w", "more than 100000000 pixels"},
+		"w_0.5":                              {"options[0].w", "only whole numbers"},
+		"w_auto":                             {"options[0].w", "only whole numbers"},
+		"w_-5":                               {"options[0].w", "no whole number"},
+		"w_99999999999999999999":             {"options[0].w", "no whole number"},
+		"w_":                                 {"options[0].w", "a value is missing"},
+		"w":                                  {"options[0].w", "a value is missing"},
+		"w_1,w_2":                            {"options[0].w", `"w_1" stands in this step already`},
+		"w_1,,h_1":                           {"options[0]", "nothing at step 1, character 5"},
+		"w_1/":                               {"options[1]", "nothing at step 2, character 5"},
+		"width_512":                          {"options[0]", `did you mean "w_512"?`},
+		"w=512":                              {"options[0]", `did you mean "w_512"?`},
+		"h512":                               {"options[0]", `did you mean "h_512"?`},
+		"dpi_2":                              {"options[0]", `did you mean "dpr_"?`},
+		"zoom_2":                             {"options[0]", "there are w_, h_, c_"},
+		"dpr_2":                              {"options[0].dpr", "there are none"},
+		"w_5,dpr_6":                          {"options[0].dpr", "0.1..5"},
+		"w_5,dpr_auto":                       {"options[0].dpr", "no number"},
+		"w_1,dpr_0.1":                        {"options[0].w", "0 is not within"},
+		"a_45":                               {"options[0].a", `there is no angle "45"`},
+		"a_hflop":                            {"options[0].a", `did you mean "hflip"?`},
+		"e_blur":                             {"options[0].e", "e_blur:1.5"},
+		"e_blur:0.2":                         {"options[0].e", "0.2 is not within 0.3..100"},
+		"e_blur:NaN":                         {"options[0].e", "no number"},
+		"e_sharpen:100":                      {"options[0].e", "100 is not within 0.3..10"},
+		"e_blurr:3":                          {"options[0].e", `did you mean "blur"?`},
+		"f_jpge":                             {"options[0].f", `did you mean "jpeg"?`},
+		"f_webp/f_png":                       {"options[1].f", `"f_webp" stands in step 1 already`},
+		"q_0":                                {"options[0].q", "0 is not within 1..100"},
+		"q_101":                              {"options[0].q", "101 is not within 1..100"},
+		"q_auto:good":                        {"options[0].q", "1..100"},
+		"f_png/q_80":                         {"options[1].q", "png takes no quality"},
+		"f_jpg,fl_lossless":                  {"options[0].fl", "not for jpeg"},
+		"f_webp,q_5,fl_lossless":             {"options[0].q", "lossless"},
+		"fl_losless":                         {"options[0].fl", `did you mean "lossless"?`},
+		"b_reddish":                          {"options[0].b", "no colour"},
+		"b_12345":                            {"options[0].b", "no colour"},
+		strings.Repeat("a_90/", 16) + "a_90": {"options", "17 operations"},
+		strings.Repeat("w", MaxOptions+1):    {"options", "2048"},
+	} {
+		_, err := Parse(text)
+		e := fault.As(err)
+		if e == nil || e.Kind != fault.Invalid || e.Reason != "BAD_OPTIONS" || len(e.Fields) != 1 {
+			t.Errorf("Parse(%q): %v; want one fault, BAD_OPTIONS", text, err)
+			continue
+		}
+		if e.Fields[0].Path != want[0] {
+			t.Errorf("Parse(%q): path %q, want %q (%s)", text, e.Fields[0].Path, want[0], e.Fields[0].Message)
+		}
+		for _, words := range want[1:] {
+			if !strings.Contains(e.Fields[0].Message, words) {
+				t.Errorf("Parse(%q): %q does not say %q", text, e.Fields[0].Message, words)
+			}
+		}
+	}
+}
+
+func TestParseTellsAllFaultsAtOnce(t *testing.T) {
+	_, err := Parse("w_x,c_fil,zz_1/g_auto/e_blur:0/f_what,q_0")
+	if e := fault.As(err); e == nil || len(e.Fields) != 8 {
+		t.Errorf("want 8 faults: %v", err)
+	}
+}
+
+func TestParseNamed(t *testing.T) {
+	got, err := ParseNamed([]string{"small:w_320,f_webp", "blurred:e_blur:3"})
+	want := []Variant{
+		{Name: "small", Steps: []Step{Resize{Mode: Limit, Width: 320}}, Output: Output{Format: WebP}},
+		{Name: "blurred", Steps: []Step{Blur{3}}},
+	}
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v -want +got\n%s", err, d)
+	}
+	_, err = ParseNamed([]string{"w_320", "a:b_1", "ok:w_3", "c:w_1/w_0"})
+	e := fault.As(err)
+	if e == nil || len(e.Fields) != 3 {
+		t.Fatalf("want 3 faults: %v", err)
+	}
+	for i, path := range []string{"variants[0]", "variants[1].options[0].b", "variants[3].options[1].w"} {
+		if e.Fields[i].Path != path {
+			t.Errorf("path %q, want %q", e.Fields[i].Path, path)
+		}
+	}
+	if !strings.Contains(e.Fields[2].Message, `variant "c": "w_0" (step 2, character 5)`) {
+		t.Errorf("the variant is not named: %s", e.Fields[2].Message)
+	}
+}

@@ -1,0 +1,37 @@
+package recipe
+
+// normal gives a variant the one form in which equal variants are equal: modes and gravities filled in, colours in one spelling.
+// It shares no memory with v. A variant that Check refuses stays wrong.
+func (v Variant) normal() Variant {
+	steps := v.Steps
+	v.Steps = nil
+	for _, s := range steps {
+		switch t := s.(type) {
+		case Resize:
+			s = t.normal()
+		case Crop:
+			s = t.normal()
+		}
+		v.Steps = append(v.Steps, s)
+	}
+	v.Output.Background, _ = v.Output.Background.normal()
+	return v
+}
+
+func (s Resize) normal() Resize {
+	if s.Mode == "" {
+		s.Mode = Limit
+	}
+	if s.Gravity == "" && (s.Mode == Fill || s.Mode == Pad) {
+		s.Gravity = Center
+	}
+	s.Background, _ = s.Background.normal()
+	return s
+}
+
+func (s Crop) normal() Crop {
+	if s.Gravity == "" {
+		s.Gravity = Center
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+package recipe
+
+import (
+	"fmt"
+
+	"calotype/kit/fault"
+)
+
+// Default qualities. AVIF at 55 looks about as WebP and JPEG do at 80.
+const (
+	DefaultQuality     = 80
+	DefaultAVIFQuality = 55
+)
+
+// maxWebPSide is what the format's 14 bits can hold.
+const maxWebPSide = 16383
+
+// Source is what an original is, as far as defaults follow from it.
+type Source struct {
+	Format   string // by content: "jpeg", "heic", ...
+	HasAlpha bool
+	Pages    int
+}
+
+// Resolve checks a recipe and fills in every default for one original, so that what is left to make depends on nothing else.
+// Fails with fault.Invalid, reason BAD_RECIPE, and all faults at once.
+func (r Recipe) Resolve(src Source) (Recipe, error) {
+	if fields := r.Check(); len(fields) > 0 {
+		return Recipe{}, bad(fields)
+	}
+	out := Recipe{Variants: make([]Variant, len(r.Variants))}
+	var fields []fault.Field
+	for i, v := range r.Variants {
+		out.Variants[i] = v.fill(src)
+		for _, f := range out.Variants[i].checkResolved() {
+			fields = append(fields, fault.Field{Path: fmt.Sprintf("variants[%d].%s", i, f.Path), Message: fmt.Sprintf("variant %q: %s", v.Name, f.Message)})
+		}
+	}
+	if len(fields) > 0 {
+		return Recipe{}, bad(fields)
+	}
+	return out, nil
+}
+
+// Resolve does for one variant, named or not, what Recipe.Resolve does for all.
+func (v Variant) Resolve(src Source) (Variant, error) {
+	if fields := v.Check(); len(fields) > 0 {
+		return Variant{}, bad(fields)
+	}
+	v = v.fill(src)
+	if fields := v.checkResolved(); len(fields) > 0 {
+		return Variant{}, bad(fields)
+	}
+	return v, nil
+}
+
+func bad(fields []fault.Field) error {
+	return &fault.Error{Kind: fault.Invalid, Reason: "BAD_RECIPE", Message: "the recipe is wrong", Fields: fields}
+}
+
+// fill gives a checked variant its defaults. What a format that followed from the original cannot do is left out; what a format
+// that was asked for cannot do was refused by Check.
+func (v Variant) fill(src Source) Variant {
+	v = v.normal()
+	o := &v.Output
+	if o.Format == Original {
+		o.Format = src.output()
+	}
+	if o.Format != WebP && o.Format != AVIF {
+		o.Lossless = false
+	}
+	switch {
+	case !o.Format.Lossy() || o.Lossless:
+		o.Quality = 0
+	case o.Quality == 0 && o.Format == AVIF:
+		o.Quality = DefaultAVIFQuality
+	case o.Quality == 0:
+		o.Quality = DefaultQuality
+	}
+	o.Background = o.Format.background(o.Background, Transparent)
+	for i, s := range v.Steps {
+		if pad, ok := s.(Resize); ok && pad.Mode == Pad {
+			pad.Background = o.Format.background(pad.Background, o.Background)
+			v.Steps[i] = pad
+		}
+	}
+	return v
+}
+
+// output is the format in which an original's variants are written when nobody said another.
+func (src Source) output() Format {
+	if member(src.Format, formats) {
+		return Format(src.Format)
+	}
+	if src.HasAlpha {
+		return PNG
+	}
+	return JPEG
+}
+
+// background is a colour as the format can show it.
+func (f Format) background(c, otherwise Color) Color {
+	if c == "" {
+		c = otherwise
+	}
+	if !f.Transparent() {
+		return c.opaque()
+	}
+	return c
+}
+
+// checkResolved finds what only the format that was filled in makes wrong.
+func (v Variant) checkResolved() []fault.Field {
+	if v.Output.Format == Negotiated {
+		return []fault.Field{{Path: "output.format", Message: `"auto" is decided by a request's Accept header, which a job has none of; name a format`}}
+	}
+	if v.Output.Format != WebP {
+		return nil
+	}
+	var fields []fault.Field
+	for i, s := range v.Steps {
+		if s, ok := s.(Resize); ok && s.Mode != Limit && max(s.Width, s.Height) > maxWebPSide {
+			fields = append(fields, fault.Field{Path: fmt.Sprintf("operations[%d].resize", i), Message: fmt.Sprintf("webp holds at most %d pixels a side", maxWebPSide)})
+		}
+	}
+	return fields
+}

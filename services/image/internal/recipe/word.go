@@ -1,0 +1,83 @@
+package recipe
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Words of the grammar, in the order in which they are told.
+var (
+	modes     = []string{"limit", "fit", "fill", "pad", "scale"}
+	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "crop"}
+	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
+	formats   = []string{"jpeg", "png", "webp", "avif", "gif"}
+)
+
+func gravities(more ...string) []string { return append(append([]string{}, compass...), more...) }
+
+// known are words that other services and people use for something that has another word here.
+var known = map[string]string{
+	"thumb": "fill", "lfill": "fill", "cover": "fill", "mpad": "pad", "lpad": "pad", "contain": "fit", "mfit": "fit", "inside": "limit",
+	"face": "auto", "faces": "auto", "smart": "auto", "attention": "auto", "entropy": "auto", "middle": "center", "centre": "center",
+	"top": "north", "bottom": "south", "left": "west", "right": "east", "xy_center": "xy",
+	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
+	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
+	"jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",
+}
+
+// wrongWord says that a word is not one of a closed set, and which of the set was probably meant.
+func wrongWord(what, word string, set []string) string {
+	if near := nearest(word, set); near != "" {
+		return fmt.Sprintf("there is no %s %q; did you mean %q?", what, word, near)
+	}
+	return fmt.Sprintf("there is no %s %q; it is one of %s", what, word, strings.Join(set, ", "))
+}
+
+// nearest finds the word of set that differs least from word, or "" when none is like it.
+func nearest(word string, set []string) string {
+	word = strings.ToLower(strings.TrimSpace(word))
+	if len(word) > MaxName {
+		return ""
+	}
+	meant := known[strings.ReplaceAll(word, "-", "_")]
+	best, least, longest := "", len(word)/2+1, 0
+	for _, w := range set {
+		if w == meant {
+			return w
+		}
+		d, common := distance(word, w), beginning(word, w)
+		if d < len(w) && (d < least || d == least && common > longest && best != "") {
+			best, least, longest = w, d, common
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: how many bytes are to be put in, left out or changed.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(d, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// beginning counts the bytes with which both begin.
+func beginning(a, b string) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
