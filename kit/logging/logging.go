@@ -1,0 +1,136 @@
+// Package logging makes the process's slog.Logger: JSON under ECS field names, or coloured text on a terminal, with the ids that
+// travel in a context on every line. It also brings go-micro's and grpc's own logs into it.
+package logging
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"calotype/kit/fault"
+)
+
+// Config says what is logged and how.
+type Config struct {
+	Level  string `koanf:"level" doc:"the least level that is logged: debug, info, warn or error"`
+	Format string `koanf:"format" doc:"json (ECS field names), text, or auto: text on a terminal, json elsewhere"`
+}
+
+// DefaultConfig logs from info up.
+func DefaultConfig() Config { return Config{Level: "info", Format: "auto"} }
+
+// Validate reports what New would refuse.
+func (c Config) Validate() []fault.Field {
+	var fs []fault.Field
+	if _, err := level(c.Level); err != nil {
+		fs = append(fs, fault.Field{Path: "level", Message: err.Error()})
+	}
+	switch c.Format {
+	case "json", "text", "auto":
+	default:
+		fs = append(fs, fault.Field{Path: "format", Message: fmt.Sprintf("%q is not one of json, text, auto", c.Format)})
+	}
+	return fs
+}
+
+// Service identifies who logs.
+type Service struct{ Name, Version, Node string }
+
+// New makes a logger that writes to w.
+func New(cfg Config, who Service, w io.Writer) (*slog.Logger, error) {
+	if fs := cfg.Validate(); len(fs) > 0 {
+		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the logging configuration is wrong", Fields: fs}
+	}
+	lv, _ := level(cfg.Level) // Validate has seen it
+	var h slog.Handler
+	if cfg.Format == "text" || cfg.Format == "auto" && isTerminal(w) {
+		// A person reads one process at a time: who logs goes without saying.
+		return slog.New(handler{tint.NewHandler(w, &tint.Options{
+			Level: lv, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w), ReplaceAttr: plain,
+		})}), nil
+	}
+	h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: lv, ReplaceAttr: ecs})
+	l := slog.New(handler{h}).With("ecs.version", "8.11.0", "service.name", who.Name)
+	if who.Version != "" {
+		l = l.With("service.version", who.Version)
+	}
+	if who.Node != "" {
+		l = l.With("service.node.name", who.Node)
+	}
+	return l, nil
+}
+
+func level(s string) (slog.Level, error) {
+	switch strings.ToLower(s) {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, fmt.Errorf("%q is not one of debug, info, warn, error", s)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// ecs renames what slog writes of itself, and shows an error under the name that ECS has for its text.
+func ecs(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.TimeKey:
+		if t, ok := a.Value.Any().(time.Time); ok {
+			return slog.String("@timestamp", t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+		}
+	case slog.LevelKey:
+		if l, ok := a.Value.Any().(slog.Level); ok {
+			return slog.String("log.level", strings.ToLower(l.String()))
+		}
+	case slog.MessageKey:
+		a.Key = "message"
+	case "error", "err":
+		if err, ok := a.Value.Any().(error); ok {
+			return slog.String("error.message", err.Error())
+		}
+	}
+	if d := a.Value; d.Kind() == slog.KindDuration {
+		return slog.String(a.Key, d.Duration().String()) // slog's JSON writes bare nanoseconds
+	}
+	return a
+}
+
+func plain(groups []string, a slog.Attr) slog.Attr {
+	if a.Key == SpanID || a.Key == "event.duration" && len(groups) == 0 {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// handler adds the context's attributes to every record.
+type handler struct{ slog.Handler }
+
+func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if as := attrs(ctx); len(as) > 0 {
+		r = r.Clone()
+		r.AddAttrs(as...)
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h handler) WithAttrs(as []slog.Attr) slog.Handler { return handler{h.Handler.WithAttrs(as)} }
+
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }

@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go-micro.dev/v4/registry"
+)
+
+// Registration keeps a node that is no RPC server in the registry, renewing it every interval; kit/rpc does so for its servers.
+type Registration struct {
+	cfg      Config
+	registry registry.Registry
+	service  *registry.Service
+	log      *slog.Logger
+
+	asking sync.Mutex // held while the registry is asked
+	ended  chan struct{}
+	once   sync.Once
+	done   chan struct{}
+	known  bool
+}
+
+// Register registers in the background, at once and for as long as it takes, until End.
+func Register(r registry.Registry, cfg Config, s *registry.Service, l *slog.Logger) *Registration {
+	g := &Registration{cfg: cfg, registry: r, service: s, log: l, ended: make(chan struct{}), done: make(chan struct{})}
+	first := make(chan struct{})
+	go g.run(first)
+	select {
+	case <-first:
+	case <-time.After(answer): // a registry that is away must not keep a service from starting
+	}
+	return g
+}
+
+func (g *Registration) run(first chan struct{}) {
+	defer close(g.done)
+	g.renew()
+	close(first)
+	for {
+		g.asking.Lock()
+		wait := g.cfg.Interval
+		if !g.known {
+			wait = min(wait, 500*time.Millisecond)
+		}
+		g.asking.Unlock()
+		select {
+		case <-time.After(wait):
+			g.renew()
+		case <-g.ended:
+			return
+		}
+	}
+}
+
+func (g *Registration) renew() {
+	g.asking.Lock()
+	defer g.asking.Unlock()
+	select {
+	case <-g.ended:
+		return
+	default:
+	}
+	err := g.registry.Register(g.service, registry.RegisterTTL(g.cfg.TTL))
+	switch node := g.service.Nodes[0]; {
+	case err != nil:
+		g.log.Warn("registering failed; trying again", "service", g.service.Name, "error", err)
+	case !g.known:
+		g.log.Info("registered", "service", g.service.Name, "node", node.Id, "address", node.Address)
+	}
+	g.known = err == nil
+}
+
+// End deregisters, and waits for it no longer than ctx; it may go through later.
+func (g *Registration) End(ctx context.Context) error {
+	g.once.Do(func() { close(g.ended) })
+	out := make(chan error, 1)
+	go func() {
+		g.asking.Lock()
+		defer g.asking.Unlock()
+		out <- g.registry.Deregister(g.service)
+	}()
+	select {
+	case err := <-out:
+		if err != nil {
+			return fmt.Errorf("deregistering %s: %w", g.service.Name, err)
+		}
+		<-g.done
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("deregistering %s: %w", g.service.Name, ctx.Err())
+	}
+}

@@ -1,0 +1,100 @@
+// Package registry chooses the go-micro registry of a process: memory for everything in one process, mdns for a quiet network,
+// consul for the rest. It is the one place, with kit/leader, that knows Consul.
+//
+// What Watch does differs, and none of them can be trusted alone: memory gives a watcher 10 ms to take an event and then drops it;
+// mdns hears announcements only, never the silence of a node that died; consul's is our own (the plugin's waits 5 s after its
+// first failure and up to 3 min later). So take an event as a reason to call GetService again, and call it from time to time
+// without one. GetService never gives critical nodes; right after an agent changed, consul may give one node twice.
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go-micro.dev/v4/registry"
+
+	"calotype/kit/config"
+	"calotype/kit/fault"
+)
+
+// The kinds of registry.
+const (
+	Memory = "memory"
+	MDNS   = "mdns"
+	Consul = "consul"
+)
+
+// Config says which registry is used and how nodes stay in it.
+type Config struct {
+	Kind       string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns or consul"`
+	Addresses  []string      `koanf:"addresses" doc:"Consul agents, host:port; the next is asked when one does not answer"`
+	Token      config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
+	Datacenter string        `koanf:"datacenter" doc:"Consul's datacenter; empty is the agent's own"`
+	TLS        TLS           `koanf:"tls"`
+	TTL        time.Duration `koanf:"ttl" doc:"how long a node that does not renew is still found"`
+	Interval   time.Duration `koanf:"interval" doc:"how often a node renews"`
+}
+
+// TLS says how Consul is spoken to.
+type TLS struct {
+	Enabled    bool   `koanf:"enabled" doc:"speak HTTPS to Consul"`
+	CAFile     string `koanf:"ca_file" doc:"PEM file of the authorities that are trusted; empty is the system's"`
+	CertFile   string `koanf:"cert_file" doc:"PEM file of the client's certificate"`
+	KeyFile    string `koanf:"key_file" doc:"PEM file of the client's key"`
+	ServerName string `koanf:"server_name" doc:"the name Consul's certificate must bear, where it is not the address"`
+}
+
+// DefaultConfig keeps to one process.
+func DefaultConfig() Config {
+	return Config{Kind: Memory, Addresses: []string{"127.0.0.1:8500"}, TTL: 8 * time.Second, Interval: 2500 * time.Millisecond}
+}
+
+// Validate reports what New would refuse.
+func (c Config) Validate() []fault.Field {
+	var fs []fault.Field
+	bad := func(path, format string, args ...any) {
+		fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf(format, args...)})
+	}
+	if !slices.Contains([]string{Memory, MDNS, Consul}, c.Kind) {
+		bad("kind", "%q is not one of memory, mdns, consul", c.Kind)
+	}
+	if c.Interval <= 0 {
+		bad("interval", "%v is no time", c.Interval)
+	}
+	if c.TTL < 2*c.Interval {
+		bad("ttl", "%v is less than two intervals of %v: one lost renewal would lose the node", c.TTL, c.Interval)
+	}
+	if c.Kind != Consul {
+		return fs
+	}
+	if len(c.Addresses) == 0 {
+		bad("addresses", "names no Consul agent")
+	}
+	for i, a := range c.Addresses {
+		if _, err := hostPort(a); err != nil {
+			bad(fmt.Sprintf("addresses[%d]", i), "%v", err)
+		}
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		bad("tls", "a certificate and its key go together")
+	}
+	if !c.TLS.Enabled && (c.TLS.CAFile != "" || c.TLS.CertFile != "") {
+		bad("tls", "has files but is not enabled")
+	}
+	return fs
+}
+
+// New makes the registry. It asks nobody: an agent that is away now may come.
+func New(cfg Config) (registry.Registry, error) {
+	if fs := cfg.Validate(); len(fs) > 0 {
+		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the registry configuration is wrong", Fields: fs}
+	}
+	switch cfg.Kind {
+	case Consul:
+		return newConsul(cfg)
+	case MDNS:
+		return registry.NewRegistry(), nil
+	}
+	return registry.NewMemoryRegistry(), nil
+}
