@@ -1,0 +1,64 @@
+// Package servers runs the real servers that tests talk to, a Consul agent and a Jaeger all-in-one, each on free ports of
+// the loopback interface, for as long as the test lasts. `make test` provides the programs; a test that lacks one fails.
+package servers
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// find returns the program's path: from the PATH, else from the folder that tools/provision/servers.sh keeps.
+func find(t testing.TB, program string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	kept := filepath.Join(folder(), program)
+	if _, err := os.Stat(kept); err != nil {
+		t.Fatalf("%s is neither on the PATH nor built: run tools/provision/servers.sh once, or make test (%v)", program, err)
+	}
+	return kept
+}
+
+// folder names the folder as tools/provision/servers.sh does, which is not os.UserCacheDir everywhere.
+func folder() string {
+	if dir := os.Getenv("CALOTYPE_TOOLS"); dir != "" {
+		return dir
+	}
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		cache = filepath.Join(os.Getenv("HOME"), ".cache")
+	}
+	return filepath.Join(cache, "calotype", "bin")
+}
+
+// freePorts returns n ports of the loopback interface that are free for TCP and for UDP at this moment. Another process may
+// take one before the server does: start tries again with others then.
+func freePorts(t testing.TB, n int) []int {
+	t.Helper()
+	var ports []int
+	for tries := 0; len(ports) < n; tries++ {
+		if tries > 100*n {
+			t.Fatalf("no %d free ports on the loopback interface", n)
+		}
+		tcp, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // takes no time, and no context could stop it
+		if err != nil {
+			t.Fatalf("look for a free port: %v", err)
+		}
+		defer tcp.Close() // held until all are found, so that no port is given twice
+		port := tcp.Addr().(*net.TCPAddr).Port
+		udp, err := net.ListenPacket("udp", local(port)) //nolint:noctx // the same
+		if err != nil {
+			continue
+		}
+		defer udp.Close()
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
