@@ -1,0 +1,85 @@
+package pipeline
+
+// #cgo pkg-config: vips
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"sync"
+	"unsafe"
+)
+
+// reins holds every picture of one call that is alive, so that all work on them can be stopped at once.
+type reins struct {
+	mu     sync.Mutex
+	live   map[*C.VipsImage]struct{}
+	pulled bool
+}
+
+// hold makes reins that are pulled when ctx ends. Release must be called.
+func hold(ctx context.Context) (r *reins, release func()) {
+	r = &reins{live: map[*C.VipsImage]struct{}{}}
+	stop := context.AfterFunc(ctx, r.pull)
+	return r, func() { stop() }
+}
+
+// pull makes libvips give up at the next few rows it computes.
+func (r *reins) pull() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pulled = true
+	for p := range r.live {
+		C.vips_image_set_kill(p, 1)
+	}
+}
+
+func (r *reins) add(p *C.VipsImage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live[p] = struct{}{}
+	if r.pulled {
+		C.vips_image_set_kill(p, 1)
+	}
+}
+
+func (r *reins) drop(p *C.VipsImage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, p)
+}
+
+// arena owns pictures, frees them together, and keeps the first error: once there is one, operations do nothing, so that a chain
+// of them is checked once, at its end.
+type arena struct {
+	reins *reins
+	owned []*C.VipsImage
+	err   error
+}
+
+func (r *reins) arena() *arena { return &arena{reins: r} }
+
+func (a *arena) free() {
+	for i := len(a.owned) - 1; i >= 0; i-- {
+		a.reins.drop(a.owned[i])
+		C.g_object_unref(C.gpointer(unsafe.Pointer(a.owned[i])))
+	}
+	a.owned = nil
+}
+
+// own takes what an operation made.
+func (a *arena) own(result C.int, p *C.VipsImage, doing string) image {
+	if result != 0 || p == nil {
+		a.fail(doing)
+		return image{a: a}
+	}
+	a.owned = append(a.owned, p)
+	a.reins.add(p)
+	return image{a: a, p: p}
+}
+
+func (a *arena) fail(doing string) {
+	if a.err == nil {
+		a.err = lastError(doing)
+	}
+}

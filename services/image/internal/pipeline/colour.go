@@ -1,0 +1,101 @@
+package pipeline
+
+// #include "shim.h"
+import "C"
+
+import (
+	"strconv"
+
+	"calotype/services/image/internal/recipe"
+)
+
+// settle brings colours to 8-bit sRGB, or 8-bit grey, whatever they were.
+func (im image) settle() image {
+	if !im.ok() {
+		return im
+	}
+	space := C.VipsInterpretation(im.p.Type)
+	if profile := im.profile(); space == C.VIPS_INTERPRETATION_CMYK || profile != nil && !nearSRGB(profile) {
+		var out *C.VipsImage
+		if C.ct_to_srgb(im.p, &out) == 0 {
+			im = im.a.own(0, out, "convert colours")
+		} else {
+			C.vips_error_clear() // a profile that says nothing: the colours are taken as they are
+		}
+	}
+	return im.plain().cast(C.VIPS_FORMAT_UCHAR)
+}
+
+// plain labels or converts what is not sRGB or grey by its kind.
+func (im image) plain() image {
+	if !im.ok() {
+		return im
+	}
+	switch space := C.VipsInterpretation(im.p.Type); space {
+	case C.VIPS_INTERPRETATION_sRGB:
+		return im.first(4)
+	case C.VIPS_INTERPRETATION_B_W:
+		return im.first(2)
+	case C.VIPS_INTERPRETATION_GREY16:
+		return im.convert(C.VIPS_INTERPRETATION_B_W)
+	case C.VIPS_INTERPRETATION_MULTIBAND, C.VIPS_INTERPRETATION_HISTOGRAM, C.VIPS_INTERPRETATION_MATRIX, C.VIPS_INTERPRETATION_FOURIER:
+		if im.bands() < 3 {
+			return im.first(1).label(C.VIPS_INTERPRETATION_B_W)
+		}
+		return im.first(3).label(C.VIPS_INTERPRETATION_sRGB)
+	default:
+		return im.convert(C.VIPS_INTERPRETATION_sRGB).first(4)
+	}
+}
+
+// first keeps at most n bands.
+func (im image) first(n int) image {
+	if im.bands() <= n {
+		return im
+	}
+	return im.do("select bands", func(out **C.VipsImage) C.int { return C.ct_bands(im.p, C.int(n), out) })
+}
+
+func (im image) convert(to C.VipsInterpretation) image {
+	return im.do("convert colours", func(out **C.VipsImage) C.int { return C.ct_colourspace(im.p, to, out) })
+}
+
+func (im image) label(as C.VipsInterpretation) image {
+	return im.do("label colours", func(out **C.VipsImage) C.int { return C.ct_label(im.p, as, out) })
+}
+
+// colour is red, green, blue and opacity, each 0..255.
+type colour [4]float64
+
+var white = colour{255, 255, 255, 255}
+
+// read turns a recipe's colour, which was validated before, into numbers; empty and "transparent" give no colour at all.
+func read(c recipe.Color) colour {
+	v, err := strconv.ParseUint(string(c), 16, 32)
+	if err != nil {
+		return colour{}
+	}
+	if len(c) == 6 {
+		v = v<<8 | 0xff
+	}
+	return colour{float64(v >> 24), float64(v >> 16 & 255), float64(v >> 8 & 255), float64(v & 255)}
+}
+
+// on makes a picture and a colour fit each other: grey becomes colour where the colour is none, and an opacity is added where the
+// colour lets through. It returns the colour as the picture's bands want it.
+func (c colour) on(im image) (image, []float64) {
+	if im.bands() < 3 && (c[0] != c[1] || c[1] != c[2]) {
+		im = im.convert(C.VIPS_INTERPRETATION_sRGB)
+	}
+	if c[3] < 255 {
+		im = im.addAlpha()
+	}
+	values := []float64{c[0]}
+	if im.bands() >= 3 {
+		values = []float64{c[0], c[1], c[2]}
+	}
+	if im.hasAlpha() {
+		values = append(values, c[3])
+	}
+	return im, values
+}

@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"math"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/recipe"
+)
+
+// size is pixels from left to right and from top to bottom.
+type size struct{ w, h int }
+
+func (s size) pixels() int64 { return int64(s.w) * int64(s.h) }
+
+func (s size) turned() size { return size{s.h, s.w} }
+
+// rect is a part of a picture.
+type rect struct{ x, y, w, h int }
+
+// scaled gives the size to which Resize brings the whole of a picture, before Fill cuts and Pad fills.
+func scaled(r recipe.Resize, in size) size {
+	w, h := float64(in.w), float64(in.h)
+	across, down := float64(r.Width)/w, float64(r.Height)/h
+	if r.Width == 0 {
+		across = down
+	}
+	if r.Height == 0 {
+		down = across
+	}
+	if r.Mode == recipe.Scale {
+		return size{whole(w * across), whole(h * down)}
+	}
+	by := min(across, down)
+	switch r.Mode {
+	case recipe.Fill:
+		by = max(across, down)
+		return size{max(whole(w*by), r.Width), max(whole(h*by), r.Height)}
+	case recipe.Limit, "":
+		by = min(by, 1)
+	}
+	return size{whole(w * by), whole(h * by)}
+}
+
+func whole(v float64) int { return max(1, int(math.Round(v))) }
+
+// framed gives what a Resize leaves.
+func framed(r recipe.Resize, in size) size {
+	if r.Mode == recipe.Fill || r.Mode == recipe.Pad {
+		return size{r.Width, r.Height}
+	}
+	return scaled(r, in)
+}
+
+// cut gives the part that Crop keeps; for gravity Auto only its size is meant. It fails when the part lies outside.
+func cut(c recipe.Crop, in size) (rect, error) {
+	if c.Gravity == recipe.XY {
+		if c.X >= in.w || c.Y >= in.h || c.X < 0 || c.Y < 0 {
+			return rect{}, fault.New(fault.Invalid, OutsidePicture,
+				"crop begins at %d,%d, outside the picture of %d x %d pixels", c.X, c.Y, in.w, in.h)
+		}
+		return rect{c.X, c.Y, min(c.Width, in.w-c.X), min(c.Height, in.h-c.Y)}, nil
+	}
+	part := size{min(c.Width, in.w), min(c.Height, in.h)}
+	x, y := place(c.Gravity, in.w-part.w, in.h-part.h)
+	return rect{x, y, part.w, part.h}, nil
+}
+
+// place divides free space by gravity: what is left of a part, and what is above it.
+func place(g recipe.Gravity, free, above int) (x, y int) {
+	x, y = free/2, above/2
+	switch g {
+	case recipe.West, recipe.NorthWest, recipe.SouthWest:
+		x = 0
+	case recipe.East, recipe.NorthEast, recipe.SouthEast:
+		x = free
+	}
+	switch g {
+	case recipe.North, recipe.NorthWest, recipe.NorthEast:
+		y = 0
+	case recipe.South, recipe.SouthWest, recipe.SouthEast:
+		y = above
+	}
+	return x, y
+}
+
+// forecast is what a variant's steps will do, known before any pixel is.
+type forecast struct {
+	out     size
+	largest int64 // pixels of the largest picture on the way, except those that are never held
+	// enough is the scale, at most 1, to which the original may be reduced beforehand without a loss: that of the first
+	// Resize, when nothing before it counts in pixels of the original.
+	enough float64
+	// streams is true when the steps can work on rows as they come, from top to bottom.
+	streams bool
+}
+
+// foresee walks the steps of a variant over a picture of a size.
+func foresee(steps []recipe.Step, in size) (forecast, error) {
+	f := forecast{out: in, enough: 1, streams: true}
+	free := true
+	for _, s := range steps {
+		before := f.out
+		switch s := s.(type) {
+		case recipe.Resize:
+			whole := scaled(s, before)
+			if free {
+				f.enough = min(1, max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
+				free = false
+			}
+			f.out = framed(s, before)
+			if s.Mode == recipe.Fill && s.Gravity == recipe.Auto {
+				f.streams = false
+				f.largest = max(f.largest, whole.pixels())
+			}
+		case recipe.Crop:
+			part, err := cut(s, before)
+			if err != nil {
+				return f, err
+			}
+			f.out = size{part.w, part.h}
+			f.streams = f.streams && s.Gravity != recipe.Auto
+		case recipe.Rotate:
+			if s.Angle != 180 {
+				f.out = before.turned()
+			}
+			f.streams = false
+		case recipe.Flip:
+			f.streams = f.streams && !s.Vertical
+		case recipe.Blur, recipe.Sharpen:
+			free, f.streams = false, false
+		}
+		f.largest = max(f.largest, f.out.pixels())
+	}
+	return f, nil
+}

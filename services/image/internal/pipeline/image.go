@@ -1,0 +1,229 @@
+package pipeline
+
+// #include "shim.h"
+import "C"
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+)
+
+// libError is what libvips said. Its text is for logs: libvips keeps one error buffer for the whole process, so that with
+// several pictures at once it may speak of another.
+type libError struct{ doing, said string }
+
+func (e *libError) Error() string { return fmt.Sprintf("%s: %s", e.doing, e.said) }
+
+func lastError(doing string) error {
+	text := C.vips_error_buffer_copy()
+	defer C.g_free(C.gpointer(unsafe.Pointer(text)))
+	return &libError{doing, strings.Join(strings.Fields(C.GoString(text)), " ")}
+}
+
+// image is one picture of an arena: lazy, mostly, computed when something reads it.
+type image struct {
+	a *arena
+	p *C.VipsImage
+}
+
+// ok reports whether the picture is there and nothing failed before.
+func (im image) ok() bool { return im.p != nil && im.a.err == nil }
+
+// in gives the same picture to another arena, whose operations on it then belong to that.
+func (im image) in(a *arena) image {
+	if a.err == nil {
+		a.err = im.a.err
+	}
+	return image{a: a, p: im.p}
+}
+
+func (im image) size() size {
+	if im.p == nil {
+		return size{1, 1}
+	}
+	return size{int(im.p.Xsize), int(im.p.Ysize)}
+}
+
+func (im image) bands() int {
+	if im.p == nil {
+		return 3
+	}
+	return int(im.p.Bands)
+}
+
+func (im image) hasAlpha() bool { return im.p != nil && C.vips_image_hasalpha(im.p) != 0 }
+
+func (im image) orientation() int {
+	if im.p == nil {
+		return 1
+	}
+	return max(1, int(C.vips_image_get_orientation(im.p)))
+}
+
+// profile is the embedded colour profile, or nil. It lives as long as the picture.
+func (im image) profile() []byte {
+	name := C.CString(C.VIPS_META_ICC_NAME)
+	defer C.free(unsafe.Pointer(name))
+	var data unsafe.Pointer
+	var n C.size_t
+	if im.p == nil || C.vips_image_get_typeof(im.p, name) == 0 || C.vips_image_get_blob(im.p, name, &data, &n) != 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(data), int(n))
+}
+
+// do runs an operation that makes one picture of another.
+func (im image) do(doing string, f func(out **C.VipsImage) C.int) image {
+	if !im.ok() {
+		return image{a: im.a}
+	}
+	var out *C.VipsImage
+	return im.a.own(f(&out), out, doing)
+}
+
+func (im image) extract(r rect) image {
+	if r == (rect{0, 0, im.size().w, im.size().h}) {
+		return im
+	}
+	return im.do("extract", func(out **C.VipsImage) C.int {
+		return C.ct_extract(im.p, C.int(r.x), C.int(r.y), C.int(r.w), C.int(r.h), out)
+	})
+}
+
+// memory computes the picture and keeps its pixels.
+func (im image) memory() image {
+	return im.do("compute", func(out **C.VipsImage) C.int { return C.ct_memory(im.p, out) })
+}
+
+func (im image) orient() image {
+	return im.do("orient", func(out **C.VipsImage) C.int { return C.ct_orient(im.p, out) })
+}
+
+func (im image) rotate(angle int) image {
+	turns := map[int]C.VipsAngle{90: C.VIPS_ANGLE_D90, 180: C.VIPS_ANGLE_D180, 270: C.VIPS_ANGLE_D270}
+	return im.do("rotate", func(out **C.VipsImage) C.int { return C.ct_rotate(im.p, turns[angle], out) })
+}
+
+func (im image) flip(direction C.VipsDirection) image {
+	return im.do("flip", func(out **C.VipsImage) C.int { return C.ct_flip(im.p, direction, out) })
+}
+
+// resize brings the picture to exactly a size. Where it is partly transparent, hidden colours do not bleed out.
+func (im image) resize(to size) image {
+	from := im.size()
+	if from == to {
+		return im
+	}
+	return im.weighted(func(im image) image {
+		im = im.do("resize", func(out **C.VipsImage) C.int {
+			return C.ct_resize(im.p, C.double(float64(to.w)/float64(from.w)), C.double(float64(to.h)/float64(from.h)), out)
+		})
+		if got := im.size(); im.ok() && got != to { // libvips rounded otherwise, by a pixel
+			im = im.extract(rect{0, 0, min(got.w, to.w), min(got.h, to.h)})
+			if im.size() != to {
+				im = im.stretch(to)
+			}
+		}
+		return im
+	})
+}
+
+// stretch repeats the last row and column.
+func (im image) stretch(to size) image {
+	return im.do("stretch", func(out **C.VipsImage) C.int { return C.ct_stretch(im.p, C.int(to.w), C.int(to.h), out) })
+}
+
+// weighted runs an operation on colours that are multiplied with their transparency.
+func (im image) weighted(f func(image) image) image {
+	if !im.hasAlpha() {
+		return f(im)
+	}
+	format := C.VipsBandFormat(im.p.BandFmt)
+	im = im.do("premultiply", func(out **C.VipsImage) C.int { return C.ct_premultiply(im.p, out) }).cast(format)
+	im = f(im)
+	return im.do("unpremultiply", func(out **C.VipsImage) C.int { return C.ct_unpremultiply(im.p, out) }).cast(format)
+}
+
+func (im image) cast(to C.VipsBandFormat) image {
+	if im.ok() && im.p.BandFmt == to {
+		return im
+	}
+	return im.do("cast", func(out **C.VipsImage) C.int { return C.ct_cast(im.p, to, out) })
+}
+
+func (im image) blur(sigma float64) image {
+	return im.weighted(func(im image) image {
+		return im.do("blur", func(out **C.VipsImage) C.int { return C.ct_blur(im.p, C.double(sigma), out) })
+	})
+}
+
+func (im image) sharpen(sigma float64) image {
+	return im.do("sharpen", func(out **C.VipsImage) C.int { return C.ct_sharpen(im.p, C.double(sigma), out) })
+}
+
+// attention finds the part of a size that draws the eye.
+func (im image) attention(part size) rect {
+	r := rect{0, 0, part.w, part.h}
+	if !im.ok() {
+		return r
+	}
+	var x, y C.int
+	if C.ct_attention(im.p, C.int(part.w), C.int(part.h), &x, &y) != 0 {
+		im.a.fail("find what draws the eye")
+	}
+	r.x, r.y = int(x), int(y)
+	return r
+}
+
+func (im image) embed(r rect, background []float64) image {
+	return im.do("pad", func(out **C.VipsImage) C.int {
+		return C.ct_embed(im.p, C.int(r.x), C.int(r.y), C.int(r.w), C.int(r.h), (*C.double)(&background[0]), C.int(len(background)), out)
+	})
+}
+
+func (im image) flatten(background []float64) image {
+	return im.do("flatten", func(out **C.VipsImage) C.int {
+		return C.ct_flatten(im.p, (*C.double)(&background[0]), C.int(len(background)), out)
+	})
+}
+
+func (im image) addAlpha() image {
+	if im.hasAlpha() {
+		return im
+	}
+	return im.do("add transparency", func(out **C.VipsImage) C.int { return C.ct_addalpha(im.p, out) })
+}
+
+func (im image) clean(keep bool) image {
+	return im.do("clean", func(out **C.VipsImage) C.int { return C.ct_clean(im.p, flag(keep), out) })
+}
+
+// frames joins pictures of one size into the strip that libvips takes an animation for.
+func frames(a *arena, list []image) image {
+	if len(list) == 1 {
+		return list[0]
+	}
+	raw := make([]*C.VipsImage, len(list))
+	for i, im := range list {
+		if !im.ok() {
+			return im
+		}
+		raw[i] = im.p
+	}
+	var out *C.VipsImage
+	joined := a.own(C.ct_join(&raw[0], C.int(len(raw)), &out), out, "join frames")
+	return joined.do("join frames", func(out **C.VipsImage) C.int {
+		return C.ct_page_height(joined.p, C.int(list[0].size().h), out)
+	})
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// read computes every pixel and tells whether that went well.
+func (im image) read() bool { return im.ok() && C.ct_read(im.p) == 0 }

@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/pipeline/probe"
+)
+
+// The reasons beside probe's with which this package refuses.
+const (
+	ResultTooLarge = "RESULT_TOO_LARGE"
+	OutsidePicture = "CROP_OUTSIDE_PICTURE"
+	CannotEncode   = "FORMAT_NOT_WRITABLE"
+	TooSlow        = "TRANSFORM_TIMEOUT"
+)
+
+// Limits bound what one picture may cost. They are checked before any pixel is decoded.
+type Limits struct {
+	Bytes           int64 `koanf:"bytes"`            // of an original
+	Side            int   `koanf:"side"`             // pixels
+	Pixels          int64 `koanf:"pixels"`           // of one frame, of originals and of results
+	AnimationPixels int64 `koanf:"animation_pixels"` // of all frames of an animation
+	Frames          int   `koanf:"frames"`           // of an animation
+	Scans           int   `koanf:"scans"`            // of a progressive JPEG; each costs a pass over the picture
+	Memory          int64 `koanf:"memory"`           // bytes of decoded pixels that one call keeps
+	OutputBytes     int64 `koanf:"output_bytes"`     // of all results of one call together
+}
+
+// DefaultLimits suit photographs up to 64 megapixels in less than 512 MiB for two at once.
+func DefaultLimits() Limits {
+	return Limits{
+		Bytes: 100 << 20, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, Scans: 500,
+		Memory: 192 << 20, OutputBytes: 256 << 20,
+	}
+}
+
+// Validate reports every limit that is no limit.
+func (l Limits) Validate() []fault.Field {
+	var bad []fault.Field
+	for name, v := range map[string]int64{
+		"bytes": l.Bytes, "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
+		"frames": int64(l.Frames), "scans": int64(l.Scans), "memory": l.Memory, "output_bytes": l.OutputBytes,
+	} {
+		if v < 1 {
+			bad = append(bad, fault.Field{Path: name, Message: "must be at least 1"})
+		}
+	}
+	return bad
+}
+
+// admit refuses what is too large.
+func (l Limits) admit(h probe.Header, bytes int) error {
+	large := func(format string, args ...any) error {
+		return fault.New(fault.Invalid, probe.TooLarge, "the picture is too large: "+format, args...)
+	}
+	switch {
+	case int64(bytes) > l.Bytes:
+		return large("%d bytes, where at most %d are accepted", bytes, l.Bytes)
+	case h.Width > l.Side || h.Height > l.Side:
+		return large("%d x %d pixels, where a side may have at most %d", h.Width, h.Height, l.Side)
+	case h.Pixels() > l.Pixels:
+		return large("%d x %d are %s, where at most %s are accepted", h.Width, h.Height, mega(h.Pixels()), mega(l.Pixels))
+	case h.Scans > l.Scans:
+		return large("a progressive JPEG of %d scans, where at most %d are accepted", h.Scans, l.Scans)
+	case !moves(h.Format):
+		return nil
+	case h.Frames > l.Frames:
+		return large("%d frames, where at most %d are accepted", h.Frames, l.Frames)
+	case h.Pixels()*int64(h.Frames) > l.AnimationPixels:
+		return large("%d frames of %d x %d are %s, where at most %s are accepted", h.Frames, h.Width, h.Height,
+			mega(h.Pixels()*int64(h.Frames)), mega(l.AnimationPixels))
+	}
+	return nil
+}
+
+// moves reports whether the frames of a format are an animation's; a TIFF's are pages, of which the first is taken.
+func moves(format string) bool { return format == probe.GIF || format == probe.WebP }
+
+func mega(pixels int64) string { return fmt.Sprintf("%.1f megapixels", float64(pixels)/1e6) }

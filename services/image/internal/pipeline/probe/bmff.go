@@ -1,0 +1,173 @@
+package probe
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// brand tells AVIF and HEIC apart by the brands of the ftyp box; "" for anything else.
+func brand(data []byte) string {
+	size := int(min(binary.BigEndian.Uint32(data), uint32(len(data))))
+	var brands []string
+	for at := 8; at+4 <= size && at < 8+4*64; at += 4 {
+		if at != 12 { // the minor version
+			brands = append(brands, string(data[at:at+4]))
+		}
+	}
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(brands, func(b string) bool { return slices.Contains(names, b) })
+	}
+	switch {
+	case has("avif", "avis"):
+		return AVIF
+	case has("heic", "heix", "heim", "heis", "hevc", "hevx"):
+		return HEIC
+	}
+	return ""
+}
+
+// box is one box of the ISO base media file format.
+type box struct {
+	kind string
+	body []byte
+}
+
+// boxes splits data; every box must lie inside it. At the top of a file a box may run to the end.
+func boxes(data []byte, top bool) ([]box, error) {
+	var found []box
+	for at := 0; at < len(data); {
+		if len(data)-at < 8 {
+			return nil, broken("it ends inside the header of a box")
+		}
+		size, head := uint64(binary.BigEndian.Uint32(data[at:])), 8
+		kind := string(data[at+4 : at+8])
+		switch {
+		case size == 1 && len(data)-at >= 16:
+			size, head = binary.BigEndian.Uint64(data[at+8:]), 16
+		case size == 0 && top:
+			size = uint64(len(data) - at)
+		}
+		if size < uint64(head) || size > uint64(len(data)-at) {
+			if top && len(found) > 0 && !printable(kind) {
+				return found, nil // something foreign behind the last box
+			}
+			return nil, broken("its %q box runs past the end", kind)
+		}
+		found = append(found, box{kind, data[at+head : at+int(size)]})
+		if len(found) > 4096 {
+			return nil, broken("it has too many boxes")
+		}
+		at += int(size)
+	}
+	return found, nil
+}
+
+func printable(kind string) bool {
+	return !slices.ContainsFunc([]byte(kind), func(c byte) bool { return c < ' ' || c > '~' })
+}
+
+// readBMFF checks the boxes of an AVIF or HEIC and takes the largest size that any of its items states: for the tiles
+// of a grid the grid itself says more than a tile.
+func readBMFF(data []byte) (Header, error) {
+	var h Header
+	top, err := boxes(data, true)
+	if err != nil {
+		return h, err
+	}
+	meta := find(top, "meta")
+	if meta == nil || len(meta) < 4 {
+		return h, broken("it describes no picture")
+	}
+	inner, err := boxes(meta[4:], false)
+	if err != nil {
+		return h, err
+	}
+	if at := find(inner, "iloc"); at != nil {
+		if err := locations(at, int64(len(data))); err != nil {
+			return h, err
+		}
+	}
+	properties, err := boxes(find(inner, "iprp"), false)
+	if err != nil {
+		return h, err
+	}
+	items, err := boxes(find(properties, "ipco"), false)
+	if err != nil {
+		return h, err
+	}
+	for _, b := range items {
+		if b.kind == "ispe" && len(b.body) >= 12 {
+			w, ht := binary.BigEndian.Uint32(b.body[4:]), binary.BigEndian.Uint32(b.body[8:])
+			if uint64(w)*uint64(ht) > uint64(h.Pixels()) {
+				h.Width, h.Height = int(w), int(ht)
+			}
+		}
+	}
+	if h.Width == 0 {
+		return h, broken("it does not state its size")
+	}
+	return h, nil
+}
+
+func find(in []box, kind string) []byte {
+	for _, b := range in {
+		if b.kind == kind {
+			return b.body
+		}
+	}
+	return nil
+}
+
+// locations checks that the bytes of every item that lies in this file are there.
+func locations(b []byte, size int64) error {
+	r := reader{b: b}
+	version := r.uint(1)
+	r.uint(3)
+	sizes := r.uint(2)
+	offset, length, base, index := int(sizes>>12&15), int(sizes>>8&15), int(sizes>>4&15), int(sizes&15)
+	if version == 0 {
+		index = 0
+	}
+	wide := 2
+	if version == 2 {
+		wide = 4
+	}
+	for n := r.uint(wide); n > 0 && !r.short; n-- {
+		r.uint(wide)
+		method := uint64(0)
+		if version > 0 {
+			method = r.uint(2) & 15
+		}
+		r.uint(2)
+		from := r.uint(base)
+		for extents := r.uint(2); extents > 0 && !r.short; extents-- {
+			r.uint(index)
+			at, count := from+r.uint(offset), r.uint(length)
+			if method == 0 && (at > uint64(size) || count > uint64(size)-at) {
+				return broken("its pixels lie past the end of the file")
+			}
+		}
+	}
+	if r.short {
+		return broken("it ends inside the list of its parts")
+	}
+	return nil
+}
+
+// reader takes big-endian numbers of 0 to 8 bytes and remembers when there were too few.
+type reader struct {
+	b     []byte
+	short bool
+}
+
+func (r *reader) uint(bytes int) (v uint64) {
+	if len(r.b) < bytes {
+		r.short, r.b = true, nil
+		return 0
+	}
+	for _, c := range r.b[:bytes] {
+		v = v<<8 | uint64(c)
+	}
+	r.b = r.b[bytes:]
+	return v
+}

@@ -1,0 +1,48 @@
+package probe
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// readPNG walks the chunks up to IEND and checks the sums of those that carry the picture.
+func readPNG(data []byte) (Header, error) {
+	var h Header
+	var pixels bool
+	at := 8
+	for at < len(data) {
+		if len(data)-at < 12 {
+			return h, broken("the PNG ends inside a chunk")
+		}
+		size := binary.BigEndian.Uint32(data[at:])
+		kind := string(data[at+4 : at+8])
+		if int64(size) > int64(len(data)-at-12) {
+			return h, broken("the PNG ends inside its %q chunk", kind)
+		}
+		body := data[at+4 : at+8+int(size)]
+		sum := binary.BigEndian.Uint32(data[at+8+int(size):])
+		if kind[0] >= 'A' && kind[0] <= 'Z' && crc32.ChecksumIEEE(body) != sum {
+			return h, broken("the PNG's %q chunk does not match its checksum", kind)
+		}
+		switch {
+		case h.Width == 0:
+			if kind != "IHDR" || size != 13 {
+				return h, broken("the PNG does not begin with its header")
+			}
+			w, ht := binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])
+			if w == 0 || ht == 0 || w > 1<<31-1 || ht > 1<<31-1 {
+				return h, broken("it says it is %d x %d pixels, which no picture is", w, ht)
+			}
+			h.Width, h.Height = int(w), int(ht)
+		case kind == "IDAT":
+			pixels = true
+		case kind == "IEND":
+			if !pixels {
+				return h, broken("the PNG holds no pixels")
+			}
+			return h, nil
+		}
+		at += 12 + int(size)
+	}
+	return h, broken("the PNG ends before its end chunk")
+}

@@ -1,0 +1,142 @@
+// Package probe says what a file is and whether it is whole, from its bytes alone and before any decoder sees them. It knows the
+// outlines of the formats, no pixels, and no picture library; its cost is a few milliseconds for the largest file.
+package probe
+
+import (
+	"bytes"
+
+	"calotype/kit/fault"
+)
+
+// The reasons with which a file is refused.
+const (
+	Unsupported = "UNSUPPORTED_FORMAT"
+	Broken      = "BROKEN_IMAGE"
+	TooLarge    = "IMAGE_TOO_LARGE"
+)
+
+// The formats that can be read.
+const (
+	JPEG = "jpeg"
+	PNG  = "png"
+	WebP = "webp"
+	GIF  = "gif"
+	AVIF = "avif"
+	HEIC = "heic"
+	TIFF = "tiff"
+)
+
+// Header is what the outline of a file tells.
+type Header struct {
+	Format      string
+	ContentType string
+	Width       int // as stored, before any orientation
+	Height      int // of one frame
+	Frames      int // frames or pages, at least 1
+	Scans       int // of a progressive JPEG
+}
+
+// Pixels counts one frame's.
+func (h Header) Pixels() int64 { return int64(h.Width) * int64(h.Height) }
+
+var contentTypes = map[string]string{
+	JPEG: "image/jpeg", PNG: "image/png", WebP: "image/webp", GIF: "image/gif", AVIF: "image/avif", HEIC: "image/heic", TIFF: "image/tiff",
+}
+
+// ContentType gives the media type of a format, or "".
+func ContentType(format string) string { return contentTypes[format] }
+
+// Read reads the outline of a whole file. It fails with fault.Invalid: Unsupported when the format is not one that is read, Broken
+// when the file is damaged or cut short.
+func Read(data []byte) (Header, error) {
+	if len(data) == 0 {
+		return Header{}, broken("the file is empty")
+	}
+	format, err := Format(data)
+	if err != nil {
+		return Header{}, err
+	}
+	read := map[string]func([]byte) (Header, error){
+		JPEG: readJPEG, PNG: readPNG, WebP: readWebP, GIF: readGIF, AVIF: readBMFF, HEIC: readBMFF, TIFF: readTIFF,
+	}[format]
+	h, err := read(data)
+	if err != nil {
+		return Header{}, err
+	}
+	h.Format, h.ContentType = format, contentTypes[format]
+	if h.Width < 1 || h.Height < 1 {
+		return Header{}, broken("it says it is %d x %d pixels, which no picture is", h.Width, h.Height)
+	}
+	h.Frames = max(h.Frames, 1)
+	return h, nil
+}
+
+// Format tells the format from the first bytes. Its error names what the file seems to be instead.
+func Format(data []byte) (string, error) {
+	has := func(at int, s string) bool { return len(data) >= at+len(s) && string(data[at:at+len(s)]) == s }
+	switch {
+	case has(0, "\xff\xd8\xff"):
+		return JPEG, nil
+	case has(0, "\x89PNG\r\n\x1a\n"):
+		return PNG, nil
+	case has(0, "GIF87a"), has(0, "GIF89a"):
+		return GIF, nil
+	case has(0, "RIFF") && has(8, "WEBP"):
+		return WebP, nil
+	case has(0, "II*\x00"), has(0, "MM\x00*"), has(0, "II+\x00"), has(0, "MM\x00+"):
+		return TIFF, nil
+	case has(4, "ftyp"):
+		if f := brand(data); f != "" {
+			return f, nil
+		}
+		return "", unsupported("it is a video or another file in the ISO media format")
+	}
+	if what := foreign(data, has); what != "" {
+		return "", unsupported("it is %s, which is not accepted", what)
+	}
+	return "", unsupported("its content is no picture that is known here")
+}
+
+// foreign names formats that are known and refused, because their decoders are not safe with strangers' files or not here.
+func foreign(data []byte, has func(int, string) bool) string {
+	switch {
+	case has(0, "%PDF"):
+		return "a PDF document"
+	case has(0, "%!PS"), has(0, "\xc5\xd0\xd3\xc6"):
+		return "a PostScript file"
+	case has(0, "\xff\x0a"), has(0, "\x00\x00\x00\x0cJXL \r\n\x87\n"):
+		return "a JPEG XL picture"
+	case has(0, "\x00\x00\x00\x0cjP  \r\n\x87\n"), has(0, "\xff\x4f\xff\x51"):
+		return "a JPEG 2000 picture"
+	case has(0, "BM") && len(data) > 26:
+		return "a BMP picture"
+	case has(0, "8BPS"):
+		return "a Photoshop document"
+	case has(0, "\x00\x00\x01\x00"):
+		return "an icon file"
+	case has(0, "\x1f\x8b"):
+		return "a gzip file (or a compressed SVG)"
+	case has(0, "PK\x03\x04"):
+		return "a ZIP file"
+	}
+	head := bytes.ToLower(bytes.TrimLeft(data[:min(len(data), 4096)], "\xef\xbb\xbf \t\r\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("<")) && bytes.Contains(head, []byte("<svg")):
+		return "an SVG drawing"
+	case bytes.HasPrefix(head, []byte("<!doctype html")), bytes.HasPrefix(head, []byte("<html")), bytes.HasPrefix(head, []byte("<script")):
+		return "an HTML page"
+	case bytes.HasPrefix(head, []byte("<?xml")):
+		return "an XML document"
+	}
+	return ""
+}
+
+const accepted = "; accepted are JPEG, PNG, WebP, GIF, AVIF, HEIC and TIFF"
+
+func unsupported(format string, args ...any) error {
+	return fault.New(fault.Invalid, Unsupported, "the file cannot be used: "+format+accepted, args...)
+}
+
+func broken(format string, args ...any) error {
+	return fault.New(fault.Invalid, Broken, "the picture is damaged or incomplete: "+format, args...)
+}

@@ -1,0 +1,127 @@
+package pipeline
+
+// #include "shim.h"
+import "C"
+
+import (
+	"math"
+
+	"calotype/services/image/internal/recipe"
+)
+
+// canvas is a picture on its way through a variant's steps. Because the original may have been reduced beforehand, it also knows the
+// size that it stands for, in whose pixels the steps count.
+type canvas struct {
+	image
+	stands size
+	raw    bool // the colours are still the original's
+}
+
+func (c canvas) settled() canvas {
+	if c.raw {
+		c.image, c.raw = c.image.settle(), false
+	}
+	return c
+}
+
+// run applies one variant's steps to frames. What draws the eye is decided on the first frame, so that an animation keeps still.
+type run struct {
+	steps []recipe.Step
+	paper colour // what Pad fills with when it does not say
+	focus map[int]rect
+}
+
+func (r *run) apply(c canvas) image {
+	for i, s := range r.steps {
+		if !c.ok() {
+			return c.image
+		}
+		switch s := s.(type) {
+		case recipe.Resize:
+			c = r.resize(i, s, c)
+		case recipe.Crop:
+			c = r.crop(i, s, c)
+		case recipe.Rotate:
+			c = c.settled()
+			c.image = c.rotate(s.Angle)
+			if s.Angle != 180 {
+				c.stands = c.stands.turned()
+			}
+		case recipe.Flip:
+			c = c.settled()
+			if s.Horizontal {
+				c.image = c.flip(C.VIPS_DIRECTION_HORIZONTAL)
+			}
+			if s.Vertical {
+				c.image = c.flip(C.VIPS_DIRECTION_VERTICAL)
+			}
+		case recipe.Blur:
+			c = c.settled()
+			c.image = c.blur(s.Sigma)
+		case recipe.Sharpen:
+			c = c.settled()
+			c.image = c.sharpen(s.Sigma)
+		}
+	}
+	return c.settled().image
+}
+
+func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
+	whole := scaled(s, c.stands)
+	c.image = c.image.resize(whole)
+	c.stands = whole
+	c = c.settled()
+	switch s.Mode {
+	case recipe.Fill:
+		part := size{s.Width, s.Height}
+		x, y := place(s.Gravity, whole.w-part.w, whole.h-part.h)
+		box := rect{x, y, part.w, part.h}
+		if s.Gravity == recipe.Auto && whole != part {
+			box, c = r.attend(i, part, c)
+		}
+		c.image, c.stands = c.extract(box), part
+	case recipe.Pad:
+		to := size{s.Width, s.Height}
+		if to == whole {
+			break
+		}
+		paper := r.paper
+		if s.Background != "" {
+			paper = read(s.Background)
+		}
+		im, values := paper.on(c.image)
+		x, y := place(s.Gravity, to.w-whole.w, to.h-whole.h)
+		c.image, c.stands = im.embed(rect{x, y, to.w, to.h}, values), to
+	}
+	return c
+}
+
+func (r *run) crop(i int, s recipe.Crop, c canvas) canvas {
+	box, err := cut(s, c.stands)
+	if err != nil {
+		c.a.err = err
+		return c
+	}
+	have := c.size()
+	x, y := float64(have.w)/float64(c.stands.w), float64(have.h)/float64(c.stands.h)
+	real := rect{int(math.Round(float64(box.x) * x)), int(math.Round(float64(box.y) * y)),
+		min(have.w, whole(float64(box.w)*x)), min(have.h, whole(float64(box.h)*y))}
+	real.x, real.y = min(real.x, have.w-real.w), min(real.y, have.h-real.h)
+	if s.Gravity == recipe.Auto && (real.w != have.w || real.h != have.h) {
+		c = c.settled()
+		real, c = r.attend(i, size{real.w, real.h}, c)
+	}
+	c.image, c.stands = c.extract(real), size{box.w, box.h}
+	return c
+}
+
+// attend finds what draws the eye in the first frame that comes here. The picture is computed for it, and once only.
+func (r *run) attend(i int, part size, c canvas) (rect, canvas) {
+	c.image = c.memory()
+	box, known := r.focus[i]
+	if !known {
+		box = c.attention(part)
+		r.focus[i] = box
+	}
+	return box, c
+}
