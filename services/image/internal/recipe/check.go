@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"calotype/kit/fault"
 )
@@ -26,7 +27,7 @@ func (r Recipe) Check() []fault.Field {
 		} else {
 			first[v.Name] = i
 		}
-		for _, f := range v.Check() {
+		for _, f := range append(v.Check(), v.checkDecided()...) {
 			fields = append(fields, fault.Field{Path: at + "." + f.Path, Message: fmt.Sprintf("variant %.80q: %s", v.Name, f.Message)})
 		}
 	}
@@ -40,9 +41,20 @@ func (v Variant) Check() []fault.Field {
 		fields = append(fields, fault.Field{Path: "operations", Message: fmt.Sprintf("there are %d operations; at most %d are done", n, MaxSteps)})
 	}
 	for i, s := range v.Steps {
-		fields = append(fields, prefixed(fmt.Sprintf("operations[%d].", i), checkStep(s))...)
+		for _, f := range checkStep(s) {
+			f.Path = strings.TrimSuffix(fmt.Sprintf("operations[%d].%s", i, f.Path), ".")
+			fields = append(fields, f)
+		}
 	}
 	return append(fields, checkOutput(v.Output)...)
+}
+
+// checkDecided finds a format that only a request can decide.
+func (v Variant) checkDecided() []fault.Field {
+	if v.Output.Format != Negotiated {
+		return nil
+	}
+	return []fault.Field{{Path: "output.format", Message: `"auto" is decided by a request's Accept header, which a job has none of; name a format`}}
 }
 
 func checkOutput(o Output) []fault.Field {

@@ -2,7 +2,8 @@ package recipe
 
 import "calotype/kit/fault"
 
-// checkStep finds everything that is wrong with one step; paths begin with the step's kind: "resize.width".
+// checkStep finds everything that is wrong with one step; paths begin with the step's kind: "resize.width";
+// that of no step at all is empty.
 func checkStep(s Step) []fault.Field {
 	switch s := s.(type) {
 	case Resize:
@@ -30,7 +31,7 @@ func checkStep(s Step) []fault.Field {
 		c.sigma(s.Sigma, MinSharpen, MaxSharpen)
 		return c.fields
 	}
-	return []fault.Field{{Path: "op", Message: "exactly one of resize, crop, rotate, flip, blur and sharpen is needed"}}
+	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur and sharpen is needed"}}
 }
 
 func checkResize(s Resize) []fault.Field {

@@ -8,7 +8,8 @@ import (
 )
 
 // Negotiate resolves a variant for a request on the fly. The format is, in this order: what f_ says, f_auto by the Accept header; the
-// extension's; the original's. Vary reports whether Accept had a say, so that caches must tell requests apart by it.
+// extension's; the original's. Vary reports whether Accept had a say, so that caches must tell requests apart by it. A variant
+// without a name is called "result" from here on, as nodes want names.
 // Fails with fault.Invalid as Resolve does, and with reason UNKNOWN_EXTENSION.
 func (v Variant) Negotiate(extension, accept string, src Source) (resolved Variant, vary bool, err error) {
 	if fields := v.Check(); len(fields) > 0 {
@@ -21,6 +22,9 @@ func (v Variant) Negotiate(extension, accept string, src Source) (resolved Varia
 		if v.Output.Format, err = FromExtension(extension); err != nil {
 			return Variant{}, false, err
 		}
+	}
+	if v.Name == "" {
+		v.Name = "result"
 	}
 	v = v.fill(src)
 	if fields := v.checkResolved(); len(fields) > 0 {

@@ -44,7 +44,7 @@ func (r Recipe) Resolve(src Source) (Recipe, error) {
 
 // Resolve does for one variant, named or not, what Recipe.Resolve does for all.
 func (v Variant) Resolve(src Source) (Variant, error) {
-	if fields := v.Check(); len(fields) > 0 {
+	if fields := append(v.Check(), v.checkDecided()...); len(fields) > 0 {
 		return Variant{}, bad(fields)
 	}
 	v = v.fill(src)
@@ -111,9 +111,6 @@ func (f Format) background(c, otherwise Color) Color {
 
 // checkResolved finds what only the format that was filled in makes wrong.
 func (v Variant) checkResolved() []fault.Field {
-	if v.Output.Format == Negotiated {
-		return []fault.Field{{Path: "output.format", Message: `"auto" is decided by a request's Accept header, which a job has none of; name a format`}}
-	}
 	if v.Output.Format != WebP {
 		return nil
 	}

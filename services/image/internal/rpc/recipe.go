@@ -1,0 +1,128 @@
+package rpc
+
+import (
+	"calotype/kit/fault"
+	imagev1 "calotype/proto/image/v1"
+	"calotype/services/image/internal/recipe"
+)
+
+// RecipeFromProto reads a recipe. Path is where it stands in the request, for example "recipe"; "" at the top.
+// Fails with fault.Invalid, reason BAD_RECIPE, and all faults at once, under paths like
+// "recipe.variants[0].operations[1].resize.mode". No recipe at all is one without variants, which is a fault too.
+func RecipeFromProto(path string, p *imagev1.Recipe) (recipe.Recipe, error) {
+	return VariantsFromProto(path, p.GetVariants())
+}
+
+// VariantsFromProto reads variants as RecipeFromProto does, where they stand in no recipe.
+func VariantsFromProto(path string, ps []*imagev1.Variant) (recipe.Recipe, error) {
+	var r recipe.Recipe
+	for _, p := range ps {
+		r.Variants = append(r.Variants, variantFromProto(p))
+	}
+	fields := r.Check()
+	if len(fields) == 0 {
+		return r, nil
+	}
+	if path != "" {
+		for i := range fields {
+			fields[i].Path = path + "." + fields[i].Path
+		}
+	}
+	return recipe.Recipe{}, &fault.Error{Kind: fault.Invalid, Reason: "BAD_RECIPE", Message: "the recipe is wrong", Fields: fields}
+}
+
+// variantFromProto translates; what is wrong stays wrong for Check to find.
+func variantFromProto(p *imagev1.Variant) recipe.Variant {
+	v := recipe.Variant{Name: p.GetName()}
+	for _, op := range p.GetOperations() {
+		v.Steps = append(v.Steps, stepFromProto(op))
+	}
+	if out := p.GetOutput(); out != nil {
+		v.Output = recipe.Output{
+			Format:       recipe.Format(out.GetFormat()),
+			Quality:      int(out.GetQuality()),
+			KeepMetadata: out.GetKeepMetadata(),
+			Background:   recipe.Color(out.GetBackground()),
+			Lossless:     out.GetLossless(),
+		}
+	}
+	return v
+}
+
+func stepFromProto(op *imagev1.Operation) recipe.Step {
+	switch op := op.GetOp().(type) {
+	case *imagev1.Operation_Resize:
+		r := op.Resize
+		return recipe.Resize{
+			Mode: recipe.Mode(r.GetMode()), Width: int(r.GetWidth()), Height: int(r.GetHeight()),
+			Gravity: recipe.Gravity(r.GetGravity()), Background: recipe.Color(r.GetBackground()),
+		}
+	case *imagev1.Operation_Crop:
+		c := op.Crop
+		return recipe.Crop{
+			Width: int(c.GetWidth()), Height: int(c.GetHeight()), Gravity: recipe.Gravity(c.GetGravity()), X: int(c.GetX()), Y: int(c.GetY()),
+		}
+	case *imagev1.Operation_Rotate:
+		return recipe.Rotate{Angle: int(op.Rotate.GetAngle())}
+	case *imagev1.Operation_Flip:
+		d := op.Flip.GetDirection()
+		return recipe.Flip{Horizontal: d == "horizontal" || d == "both", Vertical: d == "vertical" || d == "both"}
+	case *imagev1.Operation_Blur:
+		return recipe.Blur{Sigma: op.Blur.GetSigma()}
+	case *imagev1.Operation_Sharpen:
+		return recipe.Sharpen{Sigma: op.Sharpen.GetSigma()}
+	}
+	return nil
+}
+
+// RecipeToProto writes a recipe that Check finds right.
+func RecipeToProto(r recipe.Recipe) *imagev1.Recipe {
+	p := &imagev1.Recipe{}
+	for _, v := range r.Variants {
+		p.Variants = append(p.Variants, VariantToProto(v))
+	}
+	return p
+}
+
+// VariantToProto writes one variant, named or not.
+func VariantToProto(v recipe.Variant) *imagev1.Variant {
+	p := &imagev1.Variant{Name: v.Name, Output: &imagev1.Output{
+		Format:       string(v.Output.Format),
+		Quality:      int32(v.Output.Quality),
+		KeepMetadata: v.Output.KeepMetadata,
+		Background:   string(v.Output.Background),
+		Lossless:     v.Output.Lossless,
+	}}
+	for _, s := range v.Steps {
+		p.Operations = append(p.Operations, stepToProto(s))
+	}
+	return p
+}
+
+func stepToProto(s recipe.Step) *imagev1.Operation {
+	switch s := s.(type) {
+	case recipe.Resize:
+		return &imagev1.Operation{Op: &imagev1.Operation_Resize{Resize: &imagev1.Resize{
+			Mode: string(s.Mode), Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), Background: string(s.Background),
+		}}}
+	case recipe.Crop:
+		return &imagev1.Operation{Op: &imagev1.Operation_Crop{Crop: &imagev1.Crop{
+			Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), X: int32(s.X), Y: int32(s.Y),
+		}}}
+	case recipe.Rotate:
+		return &imagev1.Operation{Op: &imagev1.Operation_Rotate{Rotate: &imagev1.Rotate{Angle: int32(s.Angle)}}}
+	case recipe.Flip:
+		direction := "horizontal"
+		if s.Horizontal && s.Vertical {
+			direction = "both"
+		} else if s.Vertical {
+			direction = "vertical"
+		}
+		return &imagev1.Operation{Op: &imagev1.Operation_Flip{Flip: &imagev1.Flip{Direction: direction}}}
+	case recipe.Blur:
+		return &imagev1.Operation{Op: &imagev1.Operation_Blur{Blur: &imagev1.Blur{Sigma: s.Sigma}}}
+	case recipe.Sharpen:
+		return &imagev1.Operation{Op: &imagev1.Operation_Sharpen{Sharpen: &imagev1.Sharpen{Sigma: s.Sigma}}}
+	}
+	return &imagev1.Operation{}
+}

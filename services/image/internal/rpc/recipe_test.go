@@ -1,0 +1,78 @@
+package rpc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"calotype/kit/fault"
+	imagev1 "calotype/proto/image/v1"
+	"calotype/services/image/internal/recipe"
+)
+
+func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
+	want := recipe.Recipe{Variants: []recipe.Variant{
+		{
+			Name: "all",
+			Steps: []recipe.Step{
+				recipe.Resize{Mode: recipe.Pad, Width: 5, Height: 6, Gravity: recipe.North, Background: "112233"},
+				recipe.Crop{Width: 3, Height: 2, Gravity: recipe.XY, X: 1, Y: 4},
+				recipe.Rotate{Angle: 270}, recipe.Flip{Horizontal: true}, recipe.Flip{Vertical: true}, recipe.Flip{Horizontal: true, Vertical: true},
+				recipe.Blur{Sigma: 1.5}, recipe.Sharpen{Sigma: 0.5},
+			},
+			Output: recipe.Output{Format: recipe.WebP, Quality: 7, KeepMetadata: true, Background: recipe.Transparent},
+		},
+		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
+	}}
+	b, err := protojson.Marshal(RecipeToProto(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p imagev1.Recipe
+	if err := protojson.Unmarshal(b, &p); err != nil {
+		t.Fatal(err)
+	}
+	got, err := RecipeFromProto("recipe", &p)
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v; -want +got\n%s", err, d)
+	}
+}
+
+func TestRecipeFromProtoNamesWhatIsWrong(t *testing.T) {
+	const text = `{"variants": [
+		{"name": "card", "operations": [{"blur": {"sigma": 1}}, {"resize": {"mode": "fil", "width": 5, "height": 5}}, {}, {"flip": {"direction": "up"}}]},
+		{"name": "big", "operations": [{"resize": {"width": -3}}], "output": {"format": "jpg", "quality": 101}},
+		{"name": "auto", "output": {"format": "auto"}}
+	]}`
+	var p imagev1.Recipe
+	if err := protojson.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	_, err := RecipeFromProto("recipe", &p)
+	e := fault.As(err)
+	if e == nil || e.Kind != fault.Invalid || e.Reason != "BAD_RECIPE" {
+		t.Fatalf("got %v", err)
+	}
+	want := [][2]string{
+		{"recipe.variants[0].operations[1].resize.mode", `variant "card": there is no mode "fil"; did you mean "fill"?`},
+		{"recipe.variants[0].operations[2]", "exactly one of resize"},
+		{"recipe.variants[0].operations[3].flip.direction", `"horizontal", "vertical" and "both"`},
+		{"recipe.variants[1].operations[0].resize.width", `variant "big": -3 is not within 0..16384`},
+		{"recipe.variants[1].output.format", `did you mean "jpeg"?`},
+		{"recipe.variants[1].output.quality", "101 is not within 1..100"},
+		{"recipe.variants[2].output.format", "Accept"},
+	}
+	if len(e.Fields) != len(want) {
+		t.Fatalf("%d faults, want %d: %v", len(e.Fields), len(want), err)
+	}
+	for i, w := range want {
+		if e.Fields[i].Path != w[0] || !strings.Contains(e.Fields[i].Message, w[1]) {
+			t.Errorf("fault %d is %v, want %v", i, e.Fields[i], w)
+		}
+	}
+	if _, err := RecipeFromProto("", nil); fault.As(err) == nil || fault.As(err).Fields[0].Path != "variants" {
+		t.Errorf("no recipe gave %v", err)
+	}
+}
