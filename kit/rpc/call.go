@@ -1,0 +1,171 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"go-micro.dev/v4/client"
+	"go-micro.dev/v4/registry"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"calotype/kit/rpc/internal/cluster"
+)
+
+// caller is the client inside its wrappers.
+type caller struct{ *Client }
+
+// Call tries nodes until one answers or the rules of retry say stop.
+func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...client.CallOption) error {
+	t, err := c.prepare(req, opts)
+	if err != nil {
+		return err
+	}
+	if _, has := ctx.Deadline(); t.opts.RequestTimeout > 0 && (!has || t.opts.RequestTimeout != c.cfg.Timeout) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.opts.RequestTimeout)
+		defer cancel()
+	}
+	return t.run(ctx, func(ctx context.Context, n *cluster.Node) (verdict, error) {
+		if len(t.opts.CallWrappers) == 0 {
+			return c.invoke(ctx, n, t, rsp)
+		}
+		var v verdict
+		err := wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, req client.Request, rsp any, _ client.CallOptions) error {
+			var err error
+			v, err = c.invoke(ctx, n, t, rsp)
+			return err
+		})(ctx, n.Registry, req, rsp, t.opts)
+		return v, err
+	})
+}
+
+func wrapCall(wrappers []client.CallWrapper, fn client.CallFunc) client.CallFunc {
+	for i := len(wrappers) - 1; i >= 0; i-- {
+		fn = wrappers[i](fn)
+	}
+	return fn
+}
+
+// prepare reads what a call needs to know before its first attempt.
+func (c *Client) prepare(req client.Request, opts []client.CallOption) (*try, error) {
+	t := &try{c: c, req: req}
+	c.mu.RLock()
+	t.opts = c.opts.CallOptions
+	c.mu.RUnlock()
+	// Appending to a shared slice would hand one call's wrappers to another.
+	t.opts.CallWrappers = t.opts.CallWrappers[:len(t.opts.CallWrappers):len(t.opts.CallWrappers)]
+	for _, o := range opts {
+		o(&t.opts)
+	}
+	t.extra = extraOf(&t.opts)
+	if r, ok := req.(*clientRequest); ok && r.err == nil {
+		t.method = r.method
+	} else {
+		m, err := c.methods.find(req.Method(), req.Body())
+		if err != nil {
+			return nil, c.failed(status.Error(codes.Unimplemented, err.Error()), req.Method(), "")
+		}
+		t.method = m
+	}
+	g, err := c.group(req.Service(), t.opts.Address)
+	if err != nil {
+		return nil, t.unpicked(err)
+	}
+	t.group = g
+	return t, nil
+}
+
+// watch holds where grpc-go puts what became of an attempt, with the options that point there.
+type watch struct {
+	peer    peer.Peer
+	trailer metadata.MD
+	opts    []grpc.CallOption
+}
+
+var watches = sync.Pool{New: func() any {
+	w := &watch{}
+	w.opts = append(make([]grpc.CallOption, 0, 8), grpc.Peer(&w.peer), grpc.Trailer(&w.trailer))
+	return w
+}}
+
+// invoke is one attempt of a unary call.
+func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any) (verdict, error) {
+	w := watches.Get().(*watch)
+	defer func() {
+		w.peer, w.trailer = peer.Peer{}, nil
+		clear(w.opts[2:])
+		w.opts = w.opts[:2]
+		watches.Put(w)
+	}()
+	w.opts = append(w.opts, t.extra.grpc...)
+	start := time.Now()
+	err := n.Conn.Invoke(t.extra.context(outgoing(ctx)), t.method.full, t.req.Body(), rsp, w.opts...)
+	v := c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)
+	v.tell(n, time.Since(start))
+	return v, err
+}
+
+// verdict is what an attempt says of the node and of the call.
+type verdict uint8
+
+const (
+	answered verdict = iota // the node answered, be it with an error of the application
+	refused                 // it answered Unavailable
+	broke                   // the connection broke under the call; nobody knows whether it ran
+	unsent                  // the request provably did not reach a handler
+	late                    // the deadline passed, or the caller left
+)
+
+func (c *Client) judge(err error, noStream, toldByServer bool) verdict {
+	if err == nil {
+		return answered
+	}
+	st, _ := status.FromError(err)
+	switch st.Code() {
+	case codes.Unavailable:
+		switch {
+		case noStream || strings.Contains(st.Message(), c.mark):
+			return unsent
+		case toldByServer:
+			return refused
+		}
+		return broke
+	case codes.DeadlineExceeded, codes.Canceled:
+		if !toldByServer {
+			return late
+		}
+	}
+	return answered
+}
+
+func (v verdict) tell(n *cluster.Node, took time.Duration) {
+	switch v {
+	case answered:
+		n.Observe(took)
+		n.Succeeded()
+	case late:
+		n.Observe(took) // it was at least as slow as that
+	case refused:
+		n.Refused()
+	case broke:
+		n.Broke()
+	}
+}
+
+// unpicked says why a call found no node.
+func (t *try) unpicked(err error) error {
+	switch {
+	case errors.Is(err, cluster.ErrNoNodes), errors.Is(err, cluster.ErrAllDown):
+		err = status.Errorf(codes.Unavailable, "%s: %v", t.req.Service(), err)
+	case errors.Is(err, cluster.ErrClosed):
+		err = status.Error(codes.Canceled, err.Error())
+	}
+	return t.c.failed(err, t.req.Method(), "")
+}

@@ -1,0 +1,51 @@
+package rpc
+
+import (
+	"context"
+
+	"go-micro.dev/v4/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// Conn is a service as grpc-go's generated clients, and grpc-gateway's, want it. Calls on it go the way of Call and Stream:
+// wrappers, balancing, retries.
+func (c *Client) Conn(service string) grpc.ClientConnInterface { return &conn{c, service} }
+
+type conn struct {
+	client  *Client
+	service string
+}
+
+func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	req := c.client.NewRequest(c.service, method, args)
+	if len(opts) == 0 {
+		return c.client.Call(ctx, req, reply)
+	}
+	return c.client.Call(ctx, req, reply, WithGRPC(opts...))
+}
+
+func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	req := c.client.NewRequest(c.service, method, nil, client.StreamingRequest())
+	out := &connStream{}
+	stream, err := c.client.Stream(ctx, req, with(func(e *extra) {
+		e.grpc, e.desc = opts, desc
+		e.opened = func(s *clientStream) { out.inner = s }
+	}))
+	if err != nil {
+		return nil, err
+	}
+	out.Stream = stream
+	return out, nil
+}
+
+// connStream is a stream in grpc-go's terms: messages go through the wrappers' stream, header and trailer come from ours.
+type connStream struct {
+	client.Stream
+	inner *clientStream
+}
+
+func (s *connStream) SendMsg(m any) error          { return s.Stream.Send(m) }
+func (s *connStream) RecvMsg(m any) error          { return s.Stream.Recv(m) }
+func (s *connStream) Header() (metadata.MD, error) { return s.inner.current().Header() }
+func (s *connStream) Trailer() metadata.MD         { return s.inner.current().Trailer() }

@@ -1,0 +1,62 @@
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// guardUnary and guardStream stand around every handler of the server, native ones included: they count what is running, turn
+// a panic into one failed call and an error into its status, and log what nobody else will.
+func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (rsp any, err error) {
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	defer s.settle(ctx, info.FullMethod, &err)
+	return handle(ctx, req)
+}
+
+func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	if strings.HasPrefix(info.FullMethod, "/grpc.") {
+		// Watching health must not hold the drain up.
+		ctx, cancel := context.WithCancel(ss.Context())
+		defer cancel()
+		defer context.AfterFunc(s.draining, cancel)()
+		ss = &endingStream{ss, ctx}
+	}
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	defer s.settle(ss.Context(), info.FullMethod, &err)
+	return handle(srv, ss)
+}
+
+type endingStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *endingStream) Context() context.Context { return s.ctx }
+
+// settle must be deferred itself, for recover to see the panic.
+func (s *Server) settle(ctx context.Context, method string, err *error) {
+	if p := recover(); p != nil {
+		s.log.LogAttrs(ctx, slog.LevelError, "a handler panicked",
+			slog.String("rpc.method", method), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		*err = status.Error(codes.Internal, "internal error")
+		return
+	}
+	if *err == nil {
+		return
+	}
+	st := Status(*err)
+	switch st.Code() {
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		s.log.LogAttrs(ctx, slog.LevelError, "a call failed",
+			slog.String("rpc.method", method), slog.String("code", st.Code().String()), slog.String("error", (*err).Error()))
+	}
+	*err = st.Err()
+}

@@ -1,0 +1,182 @@
+// Package cluster is the nodes of one service as a client sees them: who is there (followed in the registry in the background),
+// who can be reached (one connection a node, kept open), who misbehaves (set aside for a while), and which one a call should
+// take. It knows nothing of methods, retries or messages.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go-micro.dev/v4/registry"
+	"google.golang.org/grpc"
+)
+
+// ErrNoNodes means that the registry names no node of the service.
+var ErrNoNodes = errors.New("no node is known")
+
+// ErrAllDown means that nodes are known and none can be reached.
+var ErrAllDown = errors.New("no node can be reached")
+
+// ErrClosed means that the client was closed.
+var ErrClosed = errors.New("the client is closed")
+
+// Config says what a Cluster follows and how it dials.
+type Config struct {
+	Service   string
+	Registry  registry.Registry // nil: Addresses are the nodes
+	Addresses []string
+	Dial      []grpc.DialOption
+	Log       *slog.Logger
+	FirstList time.Duration // how long a call waits for the first list
+	Connect   time.Duration // how long a call waits for a connection, when no node has one
+	Relist    time.Duration // how often the registry is asked without an event
+	EjectMin  time.Duration
+	EjectMax  time.Duration
+}
+
+// Cluster is safe for concurrent use. Close releases its connections and goroutines.
+type Cluster struct {
+	cfg   Config
+	nodes atomic.Pointer[[]*Node]
+	next  atomic.Uint64 // round robin
+
+	mu      sync.Mutex
+	known   map[string]*Node // by address
+	listed  bool
+	changed chan struct{} // closed and replaced on every change of list or state
+	closed  bool
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// New starts following the service.
+func New(cfg Config) *Cluster {
+	c := &Cluster{cfg: cfg, known: map[string]*Node{}, changed: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.nodes.Store(&[]*Node{})
+	if cfg.Registry == nil {
+		list := make([]*registry.Node, len(cfg.Addresses))
+		for i, a := range cfg.Addresses {
+			list[i] = &registry.Node{Id: a, Address: a}
+		}
+		c.set(list)
+		return c
+	}
+	c.work.Add(1)
+	go func() {
+		defer c.work.Done()
+		c.follow()
+	}()
+	return c
+}
+
+// Nodes are the nodes of the last list.
+func (c *Cluster) Nodes() []*Node { return *c.nodes.Load() }
+
+// Close drops every connection; calls that run on them fail.
+func (c *Cluster) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	nodes := c.known
+	c.known = map[string]*Node{}
+	c.nodes.Store(&[]*Node{})
+	c.mu.Unlock()
+	c.cancel()
+	var errs []error
+	for _, n := range nodes {
+		errs = append(errs, n.close())
+	}
+	c.bump()
+	// A registry that hangs would hold this up; its goroutine ends when it answers.
+	done := make(chan struct{})
+	go func() { c.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	return errors.Join(errs...)
+}
+
+// set takes a new list. Nodes that stay keep their connections and their history.
+func (c *Cluster) set(list []*registry.Node) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.listed = true
+	if len(list) == 0 && c.anyUp() {
+		// A registry that lost its memory is no proof that nodes died whose connections live. One that left says so itself.
+		c.mu.Unlock()
+		return
+	}
+	fresh := make(map[string]*Node, len(list))
+	nodes := make([]*Node, 0, len(list))
+	var gone []*Node
+	for _, rn := range list {
+		if _, twice := fresh[rn.Address]; twice {
+			continue
+		}
+		n := c.known[rn.Address]
+		if n != nil && n.Registry.Id != rn.Id {
+			// Another process on the same address: its predecessor's history is not its own, and dialling may begin at once.
+			gone = append(gone, n)
+			n = nil
+		}
+		if n == nil {
+			var err error
+			if n, err = c.dial(rn); err != nil {
+				c.cfg.Log.Error("a node has an address that cannot be dialled", slog.String("service", c.cfg.Service),
+					slog.String("node", rn.Id), slog.String("error", err.Error()))
+				continue
+			}
+		}
+		fresh[rn.Address] = n
+		nodes = append(nodes, n)
+	}
+	for a, n := range c.known {
+		if fresh[a] == nil {
+			gone = append(gone, n)
+		}
+	}
+	c.known = fresh
+	c.nodes.Store(&nodes)
+	c.mu.Unlock()
+	for _, n := range gone {
+		n.retire()
+	}
+	c.bump()
+}
+
+func (c *Cluster) anyUp() bool {
+	for _, n := range c.known {
+		if n.up.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// bump wakes the calls that wait for a node.
+func (c *Cluster) bump() {
+	c.mu.Lock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.mu.Unlock()
+}
+
+func (c *Cluster) state() (changed <-chan struct{}, listed, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed, c.listed, c.closed
+}

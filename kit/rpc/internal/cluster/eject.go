@@ -1,0 +1,91 @@
+package cluster
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// consecutive answers of Unavailable that set a node aside although its connection stands.
+const consecutive = 5
+
+// ejection sets a misbehaving node aside for a time that doubles. When the time is over one call is let through as a probe; its
+// success brings the node back.
+type ejection struct {
+	min, max time.Duration
+
+	until atomic.Int64 // unix nanoseconds; 0: in use
+	fails atomic.Int32
+
+	mu    sync.Mutex
+	level int
+	last  time.Time
+}
+
+// admits tells whether a call may go to the node, and makes it the probe where one is due.
+func (e *ejection) admits(now int64) bool {
+	until := e.until.Load()
+	if until == 0 {
+		return true
+	}
+	return until <= now && e.until.CompareAndSwap(until, now+int64(e.min))
+}
+
+// Succeeded brings a node back.
+func (n *Node) Succeeded() {
+	if n.fails.Load() != 0 {
+		n.fails.Store(0)
+	}
+	if n.until.Load() != 0 {
+		n.until.Store(0)
+		n.cluster.bump()
+		n.cluster.cfg.Log.Info("a node is back", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id))
+	}
+}
+
+// Refused counts an answer of Unavailable; several in a row set the node aside.
+func (n *Node) Refused() {
+	if n.fails.Add(1) >= consecutive {
+		n.eject("it refuses calls")
+	}
+}
+
+// Broke sets a node aside at once: the connection broke under a call.
+func (n *Node) Broke() {
+	n.fails.Add(1)
+	n.eject("its connection broke")
+}
+
+func (n *Node) eject(why string) {
+	now := time.Now()
+	if n.retired.Load() || n.until.Load() > now.UnixNano() || !n.cluster.mayEject(n, now.UnixNano()) {
+		return
+	}
+	n.ejection.mu.Lock()
+	if now.Sub(n.last) > n.max {
+		n.level = 0
+	}
+	d := min(n.min<<n.level, n.max)
+	if n.min<<n.level < n.max {
+		n.level++
+	}
+	n.last = now.Add(d)
+	n.until.Store(now.Add(d).UnixNano())
+	n.ejection.mu.Unlock()
+	n.fails.Store(0)
+	n.cluster.cfg.Log.Warn("a node is set aside", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id),
+		slog.String("why", why), slog.Duration("for", d))
+}
+
+// mayEject keeps at least half of the nodes in use: when most of them misbehave, the fault is likely not theirs.
+func (c *Cluster) mayEject(n *Node, now int64) bool {
+	nodes := c.Nodes()
+	out := 1
+	for _, o := range nodes {
+		if o != n && o.until.Load() > now {
+			out++
+		}
+	}
+	return out*2 <= len(nodes)
+}

@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"go-micro.dev/v4/registry"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+)
+
+// Node is one node and the connection to it. It outlives its place in the list until its last call has ended.
+type Node struct {
+	Registry *registry.Node
+	Conn     *grpc.ClientConn
+
+	cluster  *Cluster
+	hash     uint64
+	up       atomic.Bool // the connection stands
+	down     atomic.Bool // the last attempt to connect failed
+	retired  atomic.Bool
+	closed   atomic.Bool
+	inFlight atomic.Int64
+	latency  ewma
+	ejection
+}
+
+func (c *Cluster) dial(rn *registry.Node) (*Node, error) {
+	conn, err := grpc.NewClient("passthrough:///"+rn.Address, c.cfg.Dial...)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{Registry: rn, Conn: conn, cluster: c, hash: hashOf(rn.Id)}
+	n.ejection.min, n.ejection.max = c.cfg.EjectMin, c.cfg.EjectMax
+	c.work.Add(1)
+	go func() {
+		defer c.work.Done()
+		n.attend()
+	}()
+	return n, nil
+}
+
+// attend keeps the connection open and knows its state, so that no call has to find out. grpc-go spaces the attempts.
+func (n *Node) attend() {
+	for {
+		state := n.Conn.GetState()
+		switch state {
+		case connectivity.Ready:
+			n.up.Store(true)
+			n.down.Store(false)
+		case connectivity.TransientFailure:
+			n.up.Store(false)
+			n.down.Store(true)
+		case connectivity.Idle:
+			n.up.Store(false)
+			n.Conn.Connect()
+		case connectivity.Shutdown:
+			n.up.Store(false)
+			n.down.Store(true)
+			return
+		default:
+			n.up.Store(false)
+		}
+		n.cluster.bump()
+		if !n.Conn.WaitForStateChange(n.cluster.ctx, state) {
+			return
+		}
+	}
+}
+
+// Begin counts a call in. It is false for a node that has left meanwhile.
+func (n *Node) Begin() bool {
+	n.inFlight.Add(1)
+	if n.retired.Load() {
+		n.End()
+		return false
+	}
+	return true
+}
+
+// End counts a call out.
+func (n *Node) End() {
+	if n.inFlight.Add(-1) == 0 && n.retired.Load() {
+		_ = n.close()
+	}
+}
+
+// InFlight is the number of calls running.
+func (n *Node) InFlight() int64 { return n.inFlight.Load() }
+
+// Up reports whether the connection stands.
+func (n *Node) Up() bool { return n.up.Load() }
+
+// Observe tells how long a call took until its first answer.
+func (n *Node) Observe(d time.Duration) { n.latency.observe(d) }
+
+// retire lets running calls end before the connection goes.
+func (n *Node) retire() {
+	n.retired.Store(true)
+	if n.inFlight.Load() == 0 {
+		_ = n.close()
+	}
+}
+
+func (n *Node) close() error {
+	if n.closed.Swap(true) {
+		return nil
+	}
+	return n.Conn.Close()
+}
+
+// load is what the balancer compares: what a call would wait for, were it queued behind those that run.
+func (n *Node) load(now int64) float64 {
+	return float64(n.inFlight.Load()+1) * n.latency.value(now)
+}
+
+// ewma is a moving average of latencies that rises quicker than it falls, and fades where nothing is observed, so that a node
+// that was slow once is asked again.
+type ewma struct {
+	bits atomic.Uint64 // float64 of nanoseconds
+	at   atomic.Int64
+}
+
+const (
+	rise = 0.25
+	fall = 0.1
+	fade = float64(5 * time.Second)
+)
+
+// observe may lose one of two that come at the same moment, which an average can bear.
+func (e *ewma) observe(d time.Duration) {
+	v := float64(d)
+	if old := math.Float64frombits(e.bits.Load()); old > v {
+		v = old + (v-old)*fall
+	} else if old > 0 {
+		v = old + (v-old)*rise
+	}
+	e.bits.Store(math.Float64bits(v))
+	e.at.Store(time.Now().UnixNano())
+}
+
+// value is at least a tenth of a millisecond, so that noise between quick nodes does not outweigh what is running on them.
+func (e *ewma) value(now int64) float64 {
+	v := math.Float64frombits(e.bits.Load())
+	if idle := now - e.at.Load(); idle > int64(time.Second) {
+		v *= math.Exp(-float64(idle) / fade)
+	}
+	return max(v, float64(100*time.Microsecond))
+}

@@ -1,0 +1,113 @@
+package rpc
+
+import (
+	"context"
+	"reflect"
+
+	"go-micro.dev/v4/server"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"calotype/kit/fault"
+)
+
+// serverMethod is one method of a registered handler, looked up once so that a call costs one reflected function call.
+type serverMethod struct {
+	full     string
+	endpoint string
+	stream   bool
+	fn       reflect.Value
+	in, out  reflect.Type
+}
+
+// serviceDesc makes of a go-micro handler what grpc-go registers.
+func (s *Server) serviceDesc(h server.Handler, sd protoreflect.ServiceDescriptor) *grpc.ServiceDesc {
+	desc := &grpc.ServiceDesc{ServiceName: string(sd.FullName()), HandlerType: (*any)(nil), Metadata: sd.ParentFile().Path()}
+	v := reflect.ValueOf(h.Handler())
+	for i := range sd.Methods().Len() {
+		md := sd.Methods().Get(i)
+		m := &serverMethod{
+			full:     "/" + string(sd.FullName()) + "/" + string(md.Name()),
+			endpoint: h.Name() + "." + string(md.Name()),
+			fn:       v.MethodByName(string(md.Name())),
+		}
+		if md.IsStreamingClient() || md.IsStreamingServer() {
+			m.stream = true
+			desc.Streams = append(desc.Streams, grpc.StreamDesc{
+				StreamName:    string(md.Name()),
+				Handler:       func(_ any, ss grpc.ServerStream) error { return s.serveStream(m, ss) },
+				ServerStreams: md.IsStreamingServer(),
+				ClientStreams: md.IsStreamingClient(),
+			})
+			continue
+		}
+		m.in, m.out = m.fn.Type().In(1).Elem(), m.fn.Type().In(2).Elem()
+		desc.Methods = append(desc.Methods, grpc.MethodDesc{
+			MethodName: string(md.Name()),
+			Handler: func(_ any, ctx context.Context, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
+				return s.serveUnary(ctx, m, decode, between)
+			},
+		})
+	}
+	return desc
+}
+
+func (s *Server) serveUnary(ctx context.Context, m *serverMethod, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
+	in := reflect.New(m.in)
+	body := in.Interface()
+	if err := tooLarge(decode(body)); err != nil {
+		return nil, Status(err).Err()
+	}
+	handle := func(ctx context.Context, body any) (any, error) {
+		out := reflect.New(m.out)
+		rsp := out.Interface()
+		ctx = received(ctx)
+		req := &request{ctx: ctx, method: m, server: s.name, body: body}
+		err := s.wrapped(func(ctx context.Context, _ server.Request, rsp any) error {
+			return call(m.fn, reflect.ValueOf(ctx), reflect.ValueOf(body), reflect.ValueOf(rsp))
+		})(ctx, req, rsp)
+		return rsp, err
+	}
+	if between == nil {
+		return handle(ctx, body)
+	}
+	return between(ctx, body, &grpc.UnaryServerInfo{Server: s, FullMethod: m.full}, handle)
+}
+
+func (s *Server) serveStream(m *serverMethod, ss grpc.ServerStream) error {
+	ctx := received(ss.Context())
+	req := &request{ctx: ctx, method: m, server: s.name}
+	stream := &serverStream{ServerStream: ss, ctx: ctx, req: req}
+	return s.wrapped(func(ctx context.Context, _ server.Request, rsp any) error {
+		stream.ctx = ctx
+		// A wrapper may have put a stream of its own around ours.
+		outer, ok := rsp.(server.Stream)
+		if !ok {
+			outer = stream
+		}
+		return call(m.fn, reflect.ValueOf(ctx), reflect.ValueOf(&outer).Elem())
+	})(ctx, req, server.Stream(stream))
+}
+
+func call(fn reflect.Value, args ...reflect.Value) error {
+	err, _ := fn.Call(args)[0].Interface().(error)
+	return err
+}
+
+// wrapped puts the handler wrappers around fn, the first one outermost.
+func (s *Server) wrapped(fn server.HandlerFunc) server.HandlerFunc {
+	for i := len(s.wrappers) - 1; i >= 0; i-- {
+		fn = s.wrappers[i](fn)
+	}
+	return fn
+}
+
+// tooLarge names the one reason for which reading a message gives ResourceExhausted, so that a caller can tell it from a quota.
+func tooLarge(err error) error {
+	if status.Code(err) != codes.ResourceExhausted {
+		return err
+	}
+	return fault.Wrap(err, fault.Exhausted, "MESSAGE_TOO_LARGE", "%s", status.Convert(err).Message())
+}
