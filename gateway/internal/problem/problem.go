@@ -48,18 +48,18 @@ func Of(err error) Document {
 		Title:  row.title,
 		Status: row.status,
 		Reason: reason,
-		Detail: "Something went wrong here. The request id leads to what is known about it.",
+		Detail: row.detail,
 	}
-	switch e := fault.As(err); {
-	case e != nil:
+	e := fault.As(err)
+	if e == nil {
+		return d
+	}
+	// Where the fault may be the machinery's own, a message without a reason is a library's, and may name addresses and paths.
+	if e.Message != "" && (row.detail == "" || e.Reason != "") {
 		d.Detail = e.Message
-		for _, f := range e.Fields {
-			d.Errors = append(d.Errors, Violation{Path: f.Path, Message: f.Message})
-		}
-	case row.kind == fault.Deadline:
-		d.Detail = "The answer took longer than is allowed."
-	case row.kind == fault.Canceled:
-		d.Detail = "The request was given up."
+	}
+	for _, f := range e.Fields {
+		d.Errors = append(d.Errors, Violation{Path: f.Path, Message: f.Message})
 	}
 	return d
 }

@@ -38,6 +38,8 @@ func TestEveryKindAndReasonHasItsStatus(t *testing.T) {
 		{fault.New(fault.Conflict, "IDEMPOTENCY_KEY_REUSED", "x"), 422, "IDEMPOTENCY_KEY_REUSED"},
 		{fault.New(fault.Invalid, "OUT_OF_RANGE", "x"), 416, "OUT_OF_RANGE"},
 		{fault.New(fault.Exhausted, "STORAGE_FULL", "x"), 507, "STORAGE_FULL"},
+		{fault.New(fault.Unavailable, "", "dial tcp 10.1.2.3: secret"), 503, "UNAVAILABLE"},
+		{fault.New(fault.Unavailable, "WORKERS_BUSY", "every worker is busy"), 503, "WORKERS_BUSY"},
 		{fmt.Errorf("reading: %w", fault.New(fault.NotFound, "", "no image")), 404, "NOT_FOUND"},
 	} {
 		d := problem.Of(c.err)
@@ -58,7 +60,7 @@ func TestWriteTellsAllAndTakesBackWhatDidNotCome(t *testing.T) {
 	w.Header().Set(problem.HeaderTraceID, "abc")
 	w.Header().Set("ETag", `"v"`)
 	w.Header().Set("Cache-Control", "public, max-age=31536000")
-	err := fault.New(fault.Unavailable, "", "every worker is busy")
+	err := fault.New(fault.Unavailable, "WORKERS_BUSY", "every worker is busy")
 	err.RetryAfter = 1200 * time.Millisecond
 	err.Fields = []fault.Field{{Path: "variants[0].name", Message: "is empty"}}
 	problem.Write(w, r.WithContext(ctx), err)
@@ -68,7 +70,7 @@ func TestWriteTellsAllAndTakesBackWhatDidNotCome(t *testing.T) {
 		t.Fatal(e)
 	}
 	if w.Code != http.StatusServiceUnavailable || d.Status != w.Code || d.RequestID != "req-1" || d.TraceID != "abc" || d.Detail != "every worker is busy" ||
-		len(d.Errors) != 1 || d.Errors[0].Path != "variants[0].name" || d.Type != "urn:calotype:problem:unavailable" {
+		len(d.Errors) != 1 || d.Errors[0].Path != "variants[0].name" || d.Type != "urn:calotype:problem:workers-busy" {
 		t.Errorf("got %d %+v", w.Code, d)
 	}
 	if h := w.Header(); h.Get("ETag") != "" || h.Get("Cache-Control") != "no-store" || h.Get("Retry-After") != "2" || h.Get("Content-Type") != "application/problem+json" {

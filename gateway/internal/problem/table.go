@@ -18,6 +18,7 @@ const (
 	OutOfRange           = "OUT_OF_RANGE"
 	TooLarge             = "TOO_LARGE"
 	URITooLong           = "URI_TOO_LONG"
+	Stalled              = "STALLED"
 )
 
 type row struct {
@@ -25,19 +26,24 @@ type row struct {
 	status int
 	title  string
 	reason string // where the error has none
+	detail string // in place of the error's message, where that was not written for callers
 }
 
 var kinds = map[fault.Kind]row{
-	fault.Internal:        {status: http.StatusInternalServerError, title: "Something went wrong", reason: "INTERNAL"},
+	fault.Internal: {status: http.StatusInternalServerError, title: "Something went wrong", reason: "INTERNAL",
+		detail: "Something went wrong here. The request id leads to what is known about it."},
 	fault.Invalid:         {status: http.StatusBadRequest, title: "The request is not valid", reason: "INVALID"},
 	fault.NotFound:        {status: http.StatusNotFound, title: "Not found", reason: "NOT_FOUND"},
 	fault.Conflict:        {status: http.StatusConflict, title: "Not possible as things stand", reason: "CONFLICT"},
 	fault.Exhausted:       {status: http.StatusTooManyRequests, title: "A limit is used up", reason: "EXHAUSTED"},
 	fault.Unauthenticated: {status: http.StatusUnauthorized, title: "Who are you?", reason: "UNAUTHENTICATED"},
 	fault.Denied:          {status: http.StatusForbidden, title: "Not allowed", reason: "DENIED"},
-	fault.Unavailable:     {status: http.StatusServiceUnavailable, title: "Not available at the moment", reason: "UNAVAILABLE"},
-	fault.Deadline:        {status: http.StatusGatewayTimeout, title: "It took too long", reason: "DEADLINE"},
-	fault.Canceled:        {status: StatusClientClosedRequest, title: "Given up by the caller", reason: "CANCELED"},
+	fault.Unavailable: {status: http.StatusServiceUnavailable, title: "Not available at the moment", reason: "UNAVAILABLE",
+		detail: "What is behind this route does not answer at the moment."},
+	fault.Deadline: {status: http.StatusGatewayTimeout, title: "It took too long", reason: "DEADLINE",
+		detail: "The answer took longer than is allowed."},
+	fault.Canceled: {status: StatusClientClosedRequest, title: "Given up by the caller", reason: "CANCELED",
+		detail: "The request was given up."},
 }
 
 // reasons overrule the kind where HTTP has a more exact word.
@@ -49,6 +55,7 @@ var reasons = map[string]row{
 	OutOfRange:           {status: http.StatusRequestedRangeNotSatisfiable, title: "The range lies outside"},
 	TooLarge:             {status: http.StatusRequestEntityTooLarge, title: "Too large"},
 	URITooLong:           {status: http.StatusRequestURITooLong, title: "The address is too long"},
+	Stalled:              {status: http.StatusRequestTimeout, title: "The request stopped coming"},
 
 	"UNSUPPORTED_FORMAT":     {status: http.StatusUnsupportedMediaType, title: "Not an image format that is read here"},
 	"IMAGE_TOO_LARGE":        {status: http.StatusRequestEntityTooLarge, title: "The image has too many pixels"},
@@ -66,6 +73,7 @@ func lookup(err error) (row, string) {
 	if !ok {
 		out = base
 	}
+	out.detail = base.detail
 	if reason == "" {
 		reason = base.reason
 	}

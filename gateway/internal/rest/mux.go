@@ -1,0 +1,169 @@
+// Package rest transcodes JSON over HTTP to RPC by the generated handlers, with our errors in place of the runtime's. What
+// streams bytes or events is not its business.
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"calotype/gateway/internal/edge"
+	"calotype/gateway/internal/problem"
+	"calotype/kit/fault"
+	"calotype/kit/rpc"
+	contract "calotype/proto"
+	greeterv1 "calotype/proto/greeter/v1"
+	imagev1 "calotype/proto/image/v1"
+	greeterrest "calotype/proto/rest/greeter/v1"
+	imagerest "calotype/proto/rest/image/v1"
+)
+
+// Connector gives the connection to a service by its name in the registry; *rpc.Client is one.
+type Connector interface {
+	Conn(service string) grpc.ClientConnInterface
+}
+
+// Config says what the routes take.
+type Config struct {
+	// MaxBody is the greatest JSON body in bytes.
+	MaxBody int64
+	// Methods gives the methods that a path takes, for the Allow header.
+	Methods func(path string) []string
+}
+
+// New makes the handler of every transcoded route. It answers all other paths with a 404 problem.
+func New(cfg Config, c Connector) (http.Handler, error) {
+	h := &handler{cfg: cfg}
+	h.mux = runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithWriteContentLength(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.WithIncomingHeaderMatcher(nothing),
+		runtime.WithOutgoingHeaderMatcher(nothing),
+		runtime.WithOutgoingTrailerMatcher(nothing),
+		runtime.WithForwardResponseOption(created),
+		runtime.WithMiddlewares(named),
+		runtime.WithErrorHandler(failed),
+		runtime.WithStreamErrorHandler(streamFailed),
+		runtime.WithRoutingErrorHandler(h.notRouted),
+	)
+	ctx, image := context.Background(), c.Conn(contract.Image)
+	for _, err := range []error{
+		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(c.Conn(contract.Greeter))),
+		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
+		imagerest.RegisterJobsHandlerClient(ctx, h.mux, imagev1.NewJobsClient(image)),
+	} {
+		if err != nil {
+			return nil, fmt.Errorf("registering the REST routes: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// nothing is the matcher that lets no header through: those that may pass are in the context already, see package edge.
+func nothing(string) (string, bool) { return "", false }
+
+type handler struct {
+	cfg Config
+	mux *runtime.ServeMux
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, h.cfg.MaxBody), key: r.Header.Get("Idempotency-Key")}
+	a := &answer{ResponseWriter: w, request: r}
+	inner := r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
+	a.body, inner.Body = b, b
+	// The runtime makes metadata of some headers and addresses whatever its matchers say, and reads a timeout from one.
+	inner.Header = http.Header{}
+	inner.Host, inner.RemoteAddr = "", ""
+	if inner.Method == http.MethodHead {
+		inner.Method = http.MethodGet // the server drops the body
+	}
+	h.mux.ServeHTTP(a, inner)
+}
+
+// named tells the access log and the trace which route it was.
+func named(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		if p, ok := runtime.HTTPPattern(r.Context()); ok {
+			edge.SetRoute(r, p.String())
+		}
+		next(w, r, params)
+	}
+}
+
+// created answers the creation of a job as HTTP has it.
+func created(ctx context.Context, w http.ResponseWriter, m proto.Message) error {
+	job, ok := m.(*imagev1.Job)
+	if method, _ := runtime.RPCMethod(ctx); ok && method == imagev1.Jobs_Create_FullMethodName {
+		w.Header().Set("Location", "/v1/jobs/"+job.GetId())
+		w.WriteHeader(http.StatusCreated)
+	}
+	return nil
+}
+
+func (h *handler) notRouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	a := r.Context().Value(answerKey{}).(*answer)
+	switch code {
+	case http.StatusMethodNotAllowed:
+		NotAllowed(w, a.request, h.cfg.Methods(r.URL.Path))
+	case http.StatusNotFound:
+		NotFound(w, a.request)
+	default:
+		problem.Write(w, a.request, fault.New(fault.Invalid, "", "the path cannot be read"))
+	}
+}
+
+// NotFound answers a path that no route has.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, r, fault.New(fault.NotFound, problem.RouteNotFound, "there is nothing at %s; /docs lists what there is", r.URL.Path))
+}
+
+// NotAllowed answers a method that a path does not take, and tells which it takes.
+func NotAllowed(w http.ResponseWriter, r *http.Request, allow []string) {
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	problem.Write(w, r, fault.New(fault.Invalid, problem.MethodNotAllowed, "%s takes %s, not %s", r.URL.Path, strings.Join(allow, ", "), r.Method))
+}
+
+func failed(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+	a := r.Context().Value(answerKey{}).(*answer)
+	if wrong := a.body.wrong; wrong != nil {
+		err = wrong
+	}
+	problem.Write(w, a.request, classified(err))
+}
+
+// streamFailed writes a problem where the stream gave nothing yet, and keeps the runtime from adding to it. Otherwise the runtime
+// ends the stream with an error line.
+func streamFailed(ctx context.Context, err error) *status.Status {
+	err = classified(err)
+	a, ok := ctx.Value(answerKey{}).(*answer)
+	if ok && !a.began {
+		problem.Write(a.ResponseWriter, a.request, err)
+		a.closed = true
+	}
+	return status.New(rpc.Status(err).Code(), problem.Of(err).Detail)
+}
+
+// classified makes faults of the statuses that the generated handlers make themselves.
+func classified(err error) error {
+	if fault.As(err) != nil {
+		return err
+	}
+	if st, ok := status.FromError(err); ok && st.Code() != codes.OK {
+		return rpc.Fault(st)
+	}
+	return err
+}
