@@ -35,14 +35,16 @@ func roundTrip(t *testing.T, s Subject) {
 func putAgain(t *testing.T, s Subject) {
 	b := Content(1, 100_000)
 	first, outcome, err := s.Store.Put(t.Context(), bytes.NewReader(b), blob.Want{})
-	if err != nil || outcome != blob.Stored {
-		t.Fatalf("the first put: %v, %v", outcome, err)
+	if err != nil {
+		t.Fatalf("the first put: %v", err)
 	}
+	s.wantOutcome(t, outcome, blob.Stored)
 	for range 3 {
 		again, outcome, err := s.Store.Put(t.Context(), bytes.NewReader(b), blob.Want{Digest: first.Digest})
-		if err != nil || outcome != blob.Existed || again != first {
-			t.Fatalf("again: %+v, %v, %v; want %+v", again, outcome, err, first)
+		if err != nil || again != first {
+			t.Fatalf("again: %+v, %v; want %+v", again, err, first)
 		}
+		s.wantOutcome(t, outcome, blob.Existed)
 	}
 	if got := wantStored(t, s, b); got != first {
 		t.Errorf("changed to %+v from %+v", got, first)
@@ -125,7 +127,7 @@ func equalPuts(t *testing.T, s Subject) {
 			stored++
 		}
 	}
-	if stored != 1 {
+	if stored != 1 && !s.Blind {
 		t.Errorf("%d of %d equal puts stored it, want one: %v", stored, len(outcomes), outcomes)
 	}
 	info := wantStored(t, s, b)

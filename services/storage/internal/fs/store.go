@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"calotype/kit/config"
 	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
 )
@@ -19,13 +20,13 @@ const shards = 256
 
 // Config says where blobs are kept.
 type Config struct {
-	Root    string `koanf:"root"`     // the folder; it is made when it is not there
-	MinFree int64  `koanf:"min_free"` // bytes of the disk that blobs leave free, for whatever else lives on it
+	Root    string      `koanf:"root" doc:"the folder that holds the blobs; it is made when it is not there"`
+	MinFree config.Size `koanf:"min_free" doc:"how much of the disk blobs leave free, for whatever else lives on it"`
 }
 
 // DefaultConfig is a folder below the working directory.
 func DefaultConfig() Config {
-	return Config{Root: "data/storage", MinFree: 128 << 20}
+	return Config{Root: "data/storage", MinFree: 128 * config.MiB}
 }
 
 // Validate reports what is wrong with the configuration.
@@ -35,7 +36,7 @@ func (c Config) Validate() []fault.Field {
 		faults = append(faults, fault.Field{Path: "root", Message: "names no folder"})
 	}
 	if c.MinFree < 0 {
-		faults = append(faults, fault.Field{Path: "min_free", Message: fmt.Sprintf("%d is negative", c.MinFree)})
+		faults = append(faults, fault.Field{Path: "min_free", Message: fmt.Sprintf("%v is negative", c.MinFree)})
 	}
 	return faults
 }
@@ -60,7 +61,7 @@ var _ blob.Store = (*Store)(nil)
 func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	s := &Store{
 		blobs:   filepath.Join(cfg.Root, "blobs"),
-		minFree: cfg.MinFree,
+		minFree: int64(cfg.MinFree),
 		log:     log,
 		buffers: sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }},
 		step:    func(string) {},

@@ -1,0 +1,72 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"calotype/kit/fault"
+	storagev1 "calotype/proto/storage/v1"
+)
+
+const sendChunk = 512 << 10
+
+// Get streams a blob or a part of it.
+func (h *Handler) Get(ctx context.Context, in *storagev1.GetRequest, stream storagev1.Storage_GetStream) error {
+	leave, err := h.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	d, err := parse(in.GetDigest(), "digest")
+	if err != nil {
+		return err
+	}
+	info, r, err := h.store.Open(ctx, d, in.GetOffset(), in.GetLength())
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := stream.Send(&storagev1.GetResponse{Part: &storagev1.GetResponse_Blob{Blob: fill(&storagev1.Blob{}, info)}}); err != nil {
+		return gone(ctx, err)
+	}
+	return h.send(ctx, r, stream)
+}
+
+// send uses one buffer and one message for all chunks: gRPC has encoded a message when Send returns.
+func (h *Handler) send(ctx context.Context, r io.Reader, stream storagev1.Storage_GetStream) error {
+	buf := h.chunks.Get().(*[]byte)
+	defer h.chunks.Put(buf)
+	part := &storagev1.GetResponse_Chunk{}
+	m := &storagev1.GetResponse{Part: part}
+	for {
+		n, err := readChunk(r, *buf)
+		if err != nil && !errors.Is(err, io.EOF) {
+			// The last bytes are held back: what turns out to be damaged does not arrive whole.
+			if fault.ReasonOf(err) == "BLOB_CORRUPT" {
+				h.metrics.corrupt.Inc()
+			}
+			return err
+		}
+		if n > 0 {
+			part.Chunk = (*buf)[:n]
+			if err := stream.Send(m); err != nil {
+				return gone(ctx, err)
+			}
+			h.metrics.out.Add(float64(n))
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// readChunk is io.ReadFull, but an io.ErrUnexpectedEOF from r stays an error: it is how a store tells of bytes that it lacks.
+func readChunk(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
