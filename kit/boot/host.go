@@ -1,0 +1,151 @@
+package boot
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"crypto/rand"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/prometheus/client_golang/prometheus"
+	"go-micro.dev/v4/client"
+	"go-micro.dev/v4/registry"
+
+	"calotype/kit/health"
+	"calotype/kit/logging"
+	"calotype/kit/metrics"
+	kitregistry "calotype/kit/registry"
+	"calotype/kit/rpc"
+	"calotype/kit/tracing"
+)
+
+// Host is what one process has, whatever number of services runs in it.
+type Host struct {
+	Name    string // of the process: a service's, or "calotype"
+	ID      string // of this run of it; nodes are registered as <service>-<ID>
+	Version string
+	Commit  string
+
+	Log      *slog.Logger
+	Tracer   opentracing.Tracer
+	Registry registry.Registry
+	Metrics  *prometheus.Registry
+	Health   *health.Checks
+
+	cfg    Config
+	tracer *tracing.Tracer
+	ops    *opsServer
+
+	mu     sync.Mutex
+	client *rpc.Client
+}
+
+// NewHost makes the parts of a process and begins to serve its health and metrics. Close it after everything else.
+func NewHost(name string, cfg Config) (*Host, error) {
+	version, commit := Build()
+	h := &Host{Name: name, ID: newID(), Version: version, Commit: commit, cfg: cfg}
+	var err error
+	if h.Log, err = logging.New(cfg.Log, logging.Service{Name: name, Version: version, Node: h.ID}, os.Stderr); err != nil {
+		return nil, err
+	}
+	logging.Adopt(h.Log)
+	if h.Registry, err = kitregistry.New(cfg.Registry); err != nil {
+		return nil, err
+	}
+	if h.tracer, err = tracing.New(cfg.Tracing, tracing.Process{Service: name, Version: version, Node: h.ID}, h.Log); err != nil {
+		return nil, err
+	}
+	h.Tracer = h.tracer
+	h.Metrics = metrics.NewRegistry(version, commit)
+	h.Health = health.New(cfg.Health)
+	if h.ops, err = serveOps(cfg.Ops, h); err != nil {
+		h.Health.Close()
+		return nil, errors.Join(err, h.closeTracer())
+	}
+	h.Log.Info("starting", "version", version, "commit", commit, "ops", h.OpsAddr())
+	return h, nil
+}
+
+// newID is unique and tells the machine; it fits a DNS label behind a service's name, as mdns needs it.
+func newID() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		name = "node"
+	}
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, name)
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strings.Trim(name[:min(len(name), 24)], "-") + "-" + hex.EncodeToString(b[:])
+}
+
+// Client gives the process's one RPC client: traced, counted, and finding every service in the registry.
+func (h *Host) Client() *rpc.Client {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.client == nil {
+		h.client = rpc.NewClient(rpc.ClientConfig{Log: h.Log, Timeout: h.cfg.RPC.Timeout, Attempts: h.cfg.RPC.Attempts},
+			client.Registry(h.Registry),
+			client.Wrap(metrics.NewClientWrapper(h.Metrics)),
+			client.Wrap(tracing.NewClientWrapper(h.Tracer)),
+			client.Wrap(logging.NewClientWrapper()),
+		)
+	}
+	return h.client
+}
+
+// OpsAddr is where /healthz, /readyz and /metrics are served, "" for nowhere.
+func (h *Host) OpsAddr() string {
+	if h.ops == nil {
+		return ""
+	}
+	return h.ops.listener.Addr().String()
+}
+
+// Close lets go of everything; spans that wait are sent.
+func (h *Host) Close() error {
+	var errs []error
+	h.mu.Lock()
+	if h.client != nil {
+		errs = append(errs, h.client.Close())
+	}
+	h.mu.Unlock()
+	h.Health.Close()
+	if h.ops != nil {
+		errs = append(errs, h.ops.close())
+	}
+	errs = append(errs, h.closeTracer())
+	h.Log.Info("stopped")
+	return errors.Join(errs...)
+}
+
+func (h *Host) closeTracer() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := h.tracer.Close(ctx); err != nil {
+		// Lost spans are no reason for a process to have failed.
+		h.Log.Warn("the last spans are lost", "error", err)
+	}
+	return nil
+}
+
+// wait is how long the news of a node's leaving takes.
+func (h *Host) wait(cfg DrainConfig) time.Duration {
+	if h.cfg.Registry.Kind == kitregistry.Memory {
+		return 0
+	}
+	return cfg.Wait
+}
+
+func (h *Host) String() string { return fmt.Sprintf("%s (%s)", h.Name, h.ID) }

@@ -1,0 +1,202 @@
+package boot
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go-micro.dev/v4/registry"
+	"go-micro.dev/v4/server"
+	"go-micro.dev/v4/util/addr"
+
+	"calotype/kit/logging"
+	"calotype/kit/metrics"
+	kitregistry "calotype/kit/registry"
+	"calotype/kit/tracing"
+)
+
+// HTTPConfig is what an HTTP service is made of.
+type HTTPConfig struct {
+	Listen    string
+	Advertise string // as RPCConfig.Advertise
+	Drain     DrainConfig
+	TLS       *tls.Config                // nil: clear text, HTTP/1 and HTTP/2 with prior knowledge
+	Route     func(*http.Request) string // names a request's route in traces and metrics; nil: ServeMux's pattern
+	Metadata  map[string]string
+	Configure func(*http.Server) // the last word on the server
+}
+
+// NewHTTPService makes a service of an HTTP handler: registered, drained and observed as an RPC service is. The handler gets
+// requests with an id and a trace.
+func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler) (*Service, error) {
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening for %s: %w", name, err)
+	}
+	// The trace stands outermost, so that the request's line names it.
+	handler = metrics.HTTP(h.Metrics, cfg.Route, handler)
+	handler = logging.HTTP(h.Log, handler)
+	handler = tracing.HTTP(h.Tracer, cfg.Route, handler)
+	s := &httpServer{
+		listener: l, advertise: cfg.Advertise, cfg: h.cfg.Registry, log: h.Log, done: make(chan struct{}),
+		http: &http.Server{
+			Handler: handler, TLSConfig: cfg.TLS,
+			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ErrorLog:  slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
+			Protocols: new(http.Protocols),
+		},
+		opts: server.NewOptions(server.Name(name), server.Id(h.ID), server.Version(h.Version), server.Registry(h.Registry),
+			server.Address(l.Addr().String()), server.Metadata(maps.Clone(cfg.Metadata))),
+	}
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(true)
+	s.http.Protocols.SetUnencryptedHTTP2(cfg.TLS == nil)
+	s.draining, s.drain = context.WithCancel(context.Background())
+	if cfg.Configure != nil {
+		cfg.Configure(s.http)
+	}
+	return h.newService(name, s, cfg.Drain), nil
+}
+
+// httpServer is a go-micro server over net/http. It has no handlers in go-micro's sense: routes are the http.Handler's.
+type httpServer struct {
+	listener  net.Listener
+	http      *http.Server
+	advertise string
+	cfg       kitregistry.Config
+	log       *slog.Logger
+	opts      server.Options
+
+	mu       sync.Mutex
+	reg      *kitregistry.Registration
+	started  bool
+	draining context.Context
+	drain    context.CancelFunc
+	done     chan struct{}
+	err      error
+}
+
+var errHTTP = errors.New("boot: an HTTP service has routes, not RPC handlers")
+
+func (s *httpServer) Init(opts ...server.Option) error {
+	for _, o := range opts {
+		o(&s.opts)
+	}
+	return nil
+}
+
+func (s *httpServer) Options() server.Options     { return s.opts }
+func (s *httpServer) Handle(server.Handler) error { return errHTTP }
+func (s *httpServer) NewHandler(h any, opts ...server.HandlerOption) server.Handler {
+	return server.NewRpcHandler(h, opts...)
+}
+func (s *httpServer) NewSubscriber(string, any, ...server.SubscriberOption) server.Subscriber {
+	return nil
+}
+func (s *httpServer) Subscribe(server.Subscriber) error { return errHTTP }
+func (s *httpServer) String() string                    { return "http" }
+
+func (s *httpServer) Addr() string              { return s.listener.Addr().String() }
+func (s *httpServer) SetServing(bool)           {} // /readyz tells
+func (s *httpServer) Draining() <-chan struct{} { return s.draining.Done() }
+func (s *httpServer) Done() <-chan struct{}     { return s.done }
+func (s *httpServer) Err() error                { return s.err }
+
+func (s *httpServer) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	address, err := advertised(s.advertise, s.Addr())
+	if err != nil {
+		return err
+	}
+	s.started = true
+	go func() {
+		defer close(s.done)
+		serve := func() error { return s.http.Serve(s.listener) }
+		if s.http.TLSConfig != nil {
+			serve = func() error { return s.http.ServeTLS(s.listener, "", "") }
+		}
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+			s.err = fmt.Errorf("serving HTTP: %w", err)
+		}
+	}()
+	scheme := "http"
+	if s.http.TLSConfig != nil {
+		scheme = "https"
+	}
+	md := maps.Clone(s.opts.Metadata)
+	if md == nil {
+		md = map[string]string{}
+	}
+	md["protocol"], md["server"], md["version"], md["registry"] = scheme, "http", s.opts.Version, s.opts.Registry.String()
+	s.reg = kitregistry.Register(s.opts.Registry, s.cfg, &registry.Service{
+		Name: s.opts.Name, Version: s.opts.Version,
+		Nodes: []*registry.Node{{Id: s.opts.Name + "-" + s.opts.Id, Address: address, Metadata: md}},
+	}, s.log)
+	return nil
+}
+
+// advertised is where others reach a listener: as told, else where it listens, with an address of this machine for "all of them".
+func advertised(told, listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", err
+	}
+	if told != "" {
+		host = told
+		if h, p, err := net.SplitHostPort(told); err == nil {
+			host = h
+			if p != "" && p != "0" {
+				port = p
+			}
+		}
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if host, err = addr.Extract(""); err != nil {
+			return "", fmt.Errorf("finding an address to advertise: %w", err)
+		}
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func (s *httpServer) Deregister(ctx context.Context) error {
+	// From here on answers ask to close the connection, so that none is used while the listener closes.
+	s.http.SetKeepAlivesEnabled(false)
+	s.mu.Lock()
+	reg := s.reg
+	s.mu.Unlock()
+	if reg == nil {
+		return nil
+	}
+	return reg.End(ctx)
+}
+
+func (s *httpServer) Drain(ctx context.Context) error {
+	s.drain()
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started {
+		return s.listener.Close()
+	}
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests were cut off: %w", errors.Join(err, s.http.Close()))
+	}
+	<-s.done
+	return err
+}
+
+// Stop is what go-micro calls; Service puts its own in its place.
+func (s *httpServer) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(s.Deregister(ctx), s.Drain(ctx))
+}
