@@ -70,7 +70,7 @@ func TestJaegerKeepsSpans(t *testing.T) {
 }
 
 func TestStartTakesOtherPortsWhenOneIsLost(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // takes no time
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestServersEndWithTheirTest(t *testing.T) {
 	default:
 		t.Fatal("the agent outlives its test")
 	}
-	if err := c.cmd.Process.Signal(os.Signal(os.Interrupt)); !errors.Is(err, os.ErrProcessDone) {
+	if err := c.cmd.Process.Signal(os.Interrupt); !errors.Is(err, os.ErrProcessDone) {
 		t.Fatalf("signalling it gives %v, want that it is done", err)
 	}
 }

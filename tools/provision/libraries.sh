@@ -73,7 +73,7 @@ say "Missing to build Calotype: $lacks."
 
 for manager in apt-get dnf apk brew none; do if have $manager; then break; fi; done
 case $manager in
-apt-get) refresh='apt-get update' install='apt-get install -y --no-install-recommends' ;;
+apt-get) refresh='apt-get update' install='apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120' ;;
 dnf) refresh='' install='dnf install -y' ;;
 apk) refresh='apk update' install='apk add' ;;
 brew) refresh='' install='brew install' ;;
