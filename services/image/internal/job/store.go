@@ -3,6 +3,8 @@ package job
 import (
 	"context"
 	"time"
+
+	"calotype/kit/fault"
 )
 
 // What all stores have in common: methods may be called concurrently, by several managers on one store; times are kept to the
@@ -39,6 +41,11 @@ type Receipt struct {
 	Job     ID // empty when none was asked for
 	Created time.Time
 	Expires time.Time
+}
+
+// KeyReused is the error for an idempotency key that came with another payload before.
+func KeyReused() error {
+	return fault.New(fault.Conflict, "IDEMPOTENCY_KEY_REUSED", "the idempotency key was used before, for another request")
 }
 
 // Images finds originals.

@@ -18,7 +18,7 @@ func (s *Store) Commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
 		earlier, err := receipt(ctx, tx, c.Receipt.Key, c.Receipt.Created)
 		switch {
 		case err == nil && earlier.Payload != c.Receipt.Payload:
-			return fault.New(fault.Conflict, "IDEMPOTENCY_KEY_REUSED", "the idempotency key was used before, for another request")
+			return job.KeyReused()
 		case err == nil:
 			inForce = earlier
 			return nil

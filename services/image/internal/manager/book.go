@@ -1,0 +1,61 @@
+package manager
+
+import (
+	"slices"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
+)
+
+// Work is what is to be made: a preset or a recipe, and further variants as named options of the URL grammar.
+type Work struct {
+	Preset   string
+	Recipe   *recipe.Recipe
+	Variants []string
+}
+
+// None reports whether nothing is asked for.
+func (w Work) None() bool { return w.Preset == "" && w.Recipe == nil && len(w.Variants) == 0 }
+
+// book turns work into a recipe.
+type book struct{ presets recipe.Catalog }
+
+// check finds what is wrong with w whatever the original, so that a bad recipe costs no look at the picture.
+func (b book) check(w Work) (recipe.Recipe, error) {
+	var r recipe.Recipe
+	switch {
+	case w.Preset != "" && w.Recipe != nil:
+		return r, wrong("BAD_RECIPE", fault.Field{Path: "preset", Message: "is given together with recipe; choose one"})
+	case w.Preset != "":
+		p, err := b.presets.Get(w.Preset)
+		if err != nil {
+			return r, err
+		}
+		r = p.Recipe
+	case w.Recipe != nil:
+		r = *w.Recipe
+	}
+	more, err := recipe.ParseNamed(w.Variants)
+	if err != nil {
+		return r, err
+	}
+	r.Variants = append(slices.Clone(r.Variants), more...)
+	if fields := r.Check(); len(fields) > 0 {
+		return r, &fault.Error{Kind: fault.Invalid, Reason: "BAD_RECIPE", Message: "the recipe is wrong", Fields: fields}
+	}
+	return r, nil
+}
+
+// resolve fills in every default for one original.
+func (b book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
+	r, err := b.check(w)
+	if err != nil {
+		return r, err
+	}
+	return r.Resolve(source(p))
+}
+
+func source(p job.Picture) recipe.Source {
+	return recipe.Source{Format: p.Format, HasAlpha: p.HasAlpha, Pages: p.Pages}
+}

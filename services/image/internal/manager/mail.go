@@ -1,0 +1,24 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/opentracing/opentracing-go"
+
+	"calotype/kit/fault"
+	"calotype/kit/tracing"
+	"calotype/services/image/internal/job"
+)
+
+// mail writes tasks for the queue, with the trace and the request id of whoever asked.
+type mail struct{ tracer opentracing.Tracer }
+
+func (m mail) task(ctx context.Context, j job.Job) ([]job.Outgoing, error) {
+	t := job.NewTask(j)
+	body, err := json.Marshal(t)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "", "the task of job %s cannot be written", j.ID)
+	}
+	return []job.Outgoing{{Topic: job.Tasks, Message: job.Message{ID: t.MessageID(), Headers: tracing.Inject(ctx, m.tracer), Body: body}}}, nil
+}

@@ -1,0 +1,86 @@
+package rpc
+
+import (
+	"context"
+
+	"calotype/kit/fault"
+	imagev1 "calotype/proto/image/v1"
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/manager"
+)
+
+// Jobs answers for image.v1's Jobs.
+type Jobs struct{ uses *manager.Jobs }
+
+var _ imagev1.JobsHandler = (*Jobs)(nil)
+
+// NewJobs makes a handler over the use cases.
+func NewJobs(uses *manager.Jobs) *Jobs { return &Jobs{uses} }
+
+// Create implements imagev1.JobsHandler.
+func (h *Jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, out *imagev1.Job) error {
+	work, err := workFromProto(in.GetPreset(), in.GetRecipe(), in.GetVariants())
+	if err != nil {
+		return err
+	}
+	j, err := h.uses.Create(ctx, manager.CreateJob{Image: job.ImageID(in.GetImageId()), Key: in.GetIdempotencyKey(), Work: work})
+	return answer(out, j, err)
+}
+
+// Get implements imagev1.JobsHandler.
+func (h *Jobs) Get(ctx context.Context, in *imagev1.GetJobRequest, out *imagev1.Job) error {
+	j, err := h.uses.Get(ctx, job.ID(in.GetId()))
+	return answer(out, j, err)
+}
+
+// List implements imagev1.JobsHandler.
+func (h *Jobs) List(ctx context.Context, in *imagev1.ListJobsRequest, out *imagev1.ListJobsResponse) error {
+	f := job.Filter{Image: job.ImageID(in.GetImageId())}
+	if in.GetState() != imagev1.Job_STATE_UNSPECIFIED {
+		state, ok := stateFromProto(in.GetState())
+		if !ok {
+			e := fault.New(fault.Invalid, "BAD_STATE", "the request is wrong")
+			e.Fields = []fault.Field{{Path: "state", Message: "is no state of a job"}}
+			return e
+		}
+		f.States = []job.State{state}
+	}
+	found, next, err := h.uses.List(ctx, f, int(in.GetPageSize()), in.GetPageToken())
+	if err != nil {
+		return err
+	}
+	for _, j := range found {
+		one := new(imagev1.Job)
+		fillJob(one, j)
+		out.Jobs = append(out.Jobs, one)
+	}
+	out.NextPageToken = next
+	return nil
+}
+
+// Cancel implements imagev1.JobsHandler.
+func (h *Jobs) Cancel(ctx context.Context, in *imagev1.CancelJobRequest, out *imagev1.Job) error {
+	j, err := h.uses.Cancel(ctx, job.ID(in.GetId()))
+	return answer(out, j, err)
+}
+
+// Retry implements imagev1.JobsHandler.
+func (h *Jobs) Retry(ctx context.Context, in *imagev1.RetryJobRequest, out *imagev1.Job) error {
+	j, err := h.uses.Retry(ctx, job.ID(in.GetId()))
+	return answer(out, j, err)
+}
+
+// Watch implements imagev1.JobsHandler.
+func (h *Jobs) Watch(ctx context.Context, in *imagev1.WatchJobRequest, stream imagev1.Jobs_WatchStream) error {
+	return h.uses.Watch(ctx, job.ID(in.GetId()), in.GetAfterSequence(), func(e job.Event) error {
+		return stream.Send(eventToProto(e))
+	})
+}
+
+func answer(out *imagev1.Job, j job.Job, err error) error {
+	if err != nil {
+		return err
+	}
+	fillJob(out, j)
+	return nil
+}
