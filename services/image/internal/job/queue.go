@@ -7,7 +7,7 @@ import (
 
 // Message is what a queue moves. Headers carry the trace and the request id; keys are lower case.
 type Message struct {
-	ID      string // chosen by the publisher: publishing an ID again while it is queued is one message
+	ID      string // chosen by the publisher, never empty: publishing an ID again while it is queued is one message, where the broker can tell
 	Headers map[string]string
 	Body    []byte
 }
@@ -66,8 +66,9 @@ type Depth struct {
 
 // Queue delivers each message at least once, in no promised order. All methods may be called concurrently.
 //
-// A consumer that dies loses its deliveries to others with Attempt one higher; a message delivered more often than the
-// adapter's limit (default 3) is moved to topic + ".dead" with the header "dead-reason" and is delivered from there.
+// A consumer that dies, or a handler that panics, loses its deliveries to others with Attempt one higher. A message that was lost
+// as often as the adapter's limit (default 3) is moved to topic + ".dead" with the header "dead-reason" and is delivered from
+// there, where nothing is moved by itself any more. Again is no loss: whoever decides it sees Attempt, and when to stop.
 type Queue interface {
 	// Publish returns nil only when every message is durable. Fails with fault.Unavailable when the broker is away, in which case
 	// any of the messages may have been queued.
