@@ -102,8 +102,10 @@ type Upkeep interface {
 	Stale(ctx context.Context, since time.Time, limit int) ([]ID, error)
 	// Expire removes the receipts that have expired at now.
 	Expire(ctx context.Context, now time.Time) error
-	// Census counts; it may be a moment behind. An error tells that the store does not answer.
+	// Census counts; it may be a moment behind.
 	Census(ctx context.Context) (Census, error)
+	// Ping tells whether the store would take a change now.
+	Ping(ctx context.Context) error
 }
 
 // Census is what a store holds.

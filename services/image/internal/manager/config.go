@@ -8,19 +8,12 @@ import (
 
 // Config says how long things are kept and how often is looked after them.
 type Config struct {
-	// KeepKeys is how long an idempotency key is remembered.
-	KeepKeys time.Duration `koanf:"keep_keys"`
-	// ReportSlots is how many reports are applied at once.
-	ReportSlots int `koanf:"report_slots"`
-	// ReconcileEvery is how often is looked for jobs that nothing moves any more.
-	ReconcileEvery time.Duration `koanf:"reconcile_every"`
-	// ReconcileAfter is how long nothing happens to a job before it counts as such. It should be longer than any attempt takes; where it
-	// is not, the work is done twice and the first result counts.
-	ReconcileAfter time.Duration `koanf:"reconcile_after"`
-	// ReconcileLimit is how often a job is queued again that way before it is dead.
-	ReconcileLimit int `koanf:"reconcile_limit"`
-	// WatchPoll is how soon a watcher hears of what another manager did.
-	WatchPoll time.Duration `koanf:"watch_poll"`
+	KeepKeys       time.Duration `koanf:"keep_keys" doc:"how long an idempotency key is remembered"`
+	ReportSlots    int           `koanf:"report_slots" doc:"how many reports of nodes are applied at once"`
+	ReconcileEvery time.Duration `koanf:"reconcile_every" doc:"how often is looked for jobs that nothing moves any more"`
+	ReconcileAfter time.Duration `koanf:"reconcile_after" doc:"how long nothing happens to a job before it is queued again; longer than any attempt takes"`
+	ReconcileLimit int           `koanf:"reconcile_limit" doc:"how often a job is queued again that way before it is dead"`
+	WatchPoll      time.Duration `koanf:"watch_poll" doc:"how soon a watcher hears of what another manager did"`
 }
 
 // DefaultConfig suits jobs that take seconds.

@@ -25,24 +25,20 @@ type Reports struct {
 
 // Run consumes reports until ctx ends.
 func (r *Reports) Run(ctx context.Context) error {
-	return r.queue.Consume(ctx, job.Reports, r.slots, func(own context.Context, d job.Delivery) job.Verdict {
+	return r.queue.Consume(ctx, job.Reports, r.slots, func(ctx context.Context, d job.Delivery) job.Verdict {
 		var report job.Report
 		if err := json.Unmarshal(d.Body, &report); err != nil || report.Job == "" {
-			r.log.ErrorContext(own, "a report cannot be read; it is set aside", "message", d.ID, "error", err)
+			r.log.ErrorContext(ctx, "a report cannot be read; it is set aside", "message", d.ID, "error", err)
 			return job.SetAside("it is no report")
 		}
-		return insist(ctx, own, r.log, func() error {
-			own, span := tracing.StartConsumer(logging.WithJob(own, string(report.Job)), r.tracer, "job report "+string(report.Kind), d.Headers)
-			j, err := r.mover.move(own, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
-				next, events := job.Apply(j, report, now)
-				return job.Change{Job: next, Events: events}, nil
-			})
-			tracing.Finish(span, err)
-			if err == nil {
-				r.log.DebugContext(own, "a node reported", "kind", string(report.Kind), "attempt", report.Attempt, "node", report.Node, "state", string(j.State))
-			}
-			return err
+		ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(report.Job)), r.tracer, "job report "+string(report.Kind), d.Headers)
+		j, err := r.mover.move(ctx, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
+			next, events := job.Apply(j, report, now)
+			return job.Change{Job: next, Events: events}, nil
 		})
+		tracing.Finish(span, err)
+		r.log.DebugContext(ctx, "a node reported", "kind", string(report.Kind), "attempt", report.Attempt, "node", report.Node, "state", string(j.State))
+		return verdict(ctx, r.log, d.Attempt, err)
 	})
 }
 
@@ -56,25 +52,23 @@ type DeadLetters struct {
 
 // Run consumes dead tasks until ctx ends.
 func (l *DeadLetters) Run(ctx context.Context) error {
-	return l.queue.Consume(ctx, job.DeadTasks, 1, func(own context.Context, d job.Delivery) job.Verdict {
+	return l.queue.Consume(ctx, job.DeadTasks, 1, func(ctx context.Context, d job.Delivery) job.Verdict {
 		var t struct { // a task whose recipe nobody can read is dead all the same
 			Job job.ID `json:"job"`
 			Run int    `json:"run"`
 		}
 		if err := json.Unmarshal(d.Body, &t); err != nil || t.Job == "" {
-			l.log.ErrorContext(own, "a dead message is no task; it stays aside", "message", d.ID, "error", err)
+			l.log.ErrorContext(ctx, "a dead message is no task; it stays aside", "message", d.ID, "error", err)
 			return job.SetAside("it is no task")
 		}
-		return insist(ctx, own, l.log, func() error {
-			own, span := tracing.StartConsumer(logging.WithJob(own, string(t.Job)), l.tracer, "job dead", d.Headers)
-			_, err := l.mover.move(own, t.Job, func(j job.Job, now time.Time) (job.Change, error) {
-				next, events := job.Bury(j, t.Run, why(j, d.Headers[deadReason]), now)
-				return job.Change{Job: next, Events: events}, nil
-			})
-			tracing.Finish(span, err)
-			l.log.WarnContext(own, "a task was set aside", "reason", d.Headers[deadReason], "error", err)
-			return err
+		ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(t.Job)), l.tracer, "job dead", d.Headers)
+		j, err := l.mover.move(ctx, t.Job, func(j job.Job, now time.Time) (job.Change, error) {
+			next, events := job.Bury(j, t.Run, why(j, d.Headers[deadReason]), now)
+			return job.Change{Job: next, Events: events}, nil
 		})
+		tracing.Finish(span, err)
+		l.log.WarnContext(ctx, "a task was set aside", "reason", d.Headers[deadReason], "state", string(j.State))
+		return verdict(ctx, l.log, d.Attempt, err)
 	})
 }
 
@@ -94,30 +88,21 @@ func why(j job.Job, reason string) job.Failure {
 }
 
 const (
-	insistFirst = 50 * time.Millisecond
-	insistMost  = 2 * time.Second
-	insistFor   = 8 // times; about ten seconds
+	againFirst = 50 * time.Millisecond
+	againMost  = 10 * time.Second
+	againLimit = 30 // attempts on what the store answers with a defect
 )
 
-// insist tries the store again while it does not answer, because a delivery given back counts as one more attempt, and a few seconds
-// without a store must not set a report aside. What can never succeed is done with. It ends early with run, the consumer's life, or
-// own, the delivery's.
-func insist(run, own context.Context, log *slog.Logger, do func() error) job.Verdict {
-	for failures := 1; ; failures++ {
-		err := do()
-		switch {
-		case err == nil, fault.Is(err, fault.NotFound): // a job that was forgotten
-			return job.Done()
-		case run.Err() != nil || own.Err() != nil:
-			return job.Again(0)
-		case failures == insistFor:
-			log.ErrorContext(own, "the job store does not take a change; it is tried again later", "error", err)
-			return job.Again(5 * time.Second)
-		}
-		select {
-		case <-time.After(backoff(failures, insistFirst, insistMost)):
-		case <-run.Done():
-		case <-own.Done():
-		}
+// verdict decides by what a store came to. A store that does not answer is waited for as long as it takes; a job that was forgotten
+// is done with; what is damaged must not go round for ever.
+func verdict(ctx context.Context, log *slog.Logger, attempt int, err error) job.Verdict {
+	switch {
+	case err == nil, fault.Is(err, fault.NotFound):
+		return job.Done()
+	case attempt >= againLimit && fault.Is(err, fault.Internal):
+		log.ErrorContext(ctx, "a message cannot be applied; it is set aside", "error", err)
+		return job.SetAside("the job store fails on it: " + err.Error())
 	}
+	log.WarnContext(ctx, "the job store did not take a change; it is tried again", "attempt", attempt, "error", err)
+	return job.Again(backoff(attempt, againFirst, againMost))
 }

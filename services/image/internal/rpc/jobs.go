@@ -10,12 +10,16 @@ import (
 )
 
 // Jobs answers for image.v1's Jobs.
-type Jobs struct{ uses *manager.Jobs }
+type Jobs struct {
+	uses *manager.Jobs
+	// Draining is closed when the node leaves: who watches then does so elsewhere. Nil never is.
+	Draining <-chan struct{}
+}
 
 var _ imagev1.JobsHandler = (*Jobs)(nil)
 
 // NewJobs makes a handler over the use cases.
-func NewJobs(uses *manager.Jobs) *Jobs { return &Jobs{uses} }
+func NewJobs(uses *manager.Jobs) *Jobs { return &Jobs{uses: uses} }
 
 // Create implements imagev1.JobsHandler.
 func (h *Jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, out *imagev1.Job) error {
@@ -72,9 +76,22 @@ func (h *Jobs) Retry(ctx context.Context, in *imagev1.RetryJobRequest, out *imag
 
 // Watch implements imagev1.JobsHandler.
 func (h *Jobs) Watch(ctx context.Context, in *imagev1.WatchJobRequest, stream imagev1.Jobs_WatchStream) error {
-	return h.uses.Watch(ctx, job.ID(in.GetId()), in.GetAfterSequence(), func(e job.Event) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		select {
+		case <-h.Draining:
+			end(fault.New(fault.Unavailable, "DRAINING", "the node is leaving; watch on after the last event seen"))
+		case <-ctx.Done():
+		}
+	}()
+	err := h.uses.Watch(ctx, job.ID(in.GetId()), in.GetAfterSequence(), func(e job.Event) error {
 		return stream.Send(eventToProto(e))
 	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func answer(out *imagev1.Job, j job.Job, err error) error {

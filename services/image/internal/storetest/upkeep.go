@@ -189,6 +189,9 @@ func testReopened(t *testing.T, suite Suite) {
 
 func testCancelled(t *testing.T, suite Suite) {
 	s := suite.Open(t)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
 	im := newImage(1)
 	c := newJob(im)
 	c.Image = &im
@@ -200,4 +203,5 @@ func testCancelled(t *testing.T, suite Suite) {
 	wantKind(t, "its image", err, fault.NotFound)
 	_, err = s.Image(gone, im.ID)
 	wantKind(t, "a reading for a caller who left", err, fault.Canceled)
+	wantKind(t, "a ping for a caller who left", s.Ping(gone), fault.Canceled)
 }
