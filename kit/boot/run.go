@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -32,6 +33,8 @@ func Configure(name string, cfg any, args []string) error {
 		fmt.Printf("Usage: %s [flags]\n\nEvery flag can be a key of the file, or a variable: --log.level is log.level and %sLOG__LEVEL.\n\n%s",
 			name, EnvPrefix, fs.FlagUsagesWrapped(120))
 	}
+	// A flag that nobody knows is a fault among the others, not the end of looking.
+	fs.ParseErrorsAllowlist.UnknownFlags = true
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return err
@@ -46,9 +49,42 @@ func Configure(name string, cfg any, args []string) error {
 	if fs.NArg() > 0 {
 		return fault.New(fault.Invalid, "BAD_CONFIG", "takes flags only, not %q", fs.Arg(0))
 	}
-	return config.Load(cfg, config.Sources{
+	err := config.Load(cfg, config.Sources{
 		File: *file, EnvPrefix: EnvPrefix, Env: os.Environ(), EnvIgnore: []string{EnvPrefix + "CONFIG"}, Flags: fs,
 	})
+	unknown := unknownFlags(fs, args)
+	if f := fault.As(err); f != nil {
+		f.Fields = append(f.Fields, unknown...)
+		return f
+	}
+	if err == nil && len(unknown) > 0 {
+		f := fault.New(fault.Invalid, "BAD_CONFIG", "the configuration is wrong")
+		f.Fields = unknown
+		return f
+	}
+	return err
+}
+
+func unknownFlags(fs *pflag.FlagSet, args []string) []fault.Field {
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	var out []fault.Field
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(arg, "=")
+		name, long := strings.CutPrefix(name, "--")
+		if !long || name == "help" || fs.Lookup(name) != nil {
+			continue
+		}
+		m := "no such flag"
+		if s := config.Nearest(name, names); s != "" {
+			m += "; did you mean --" + s + "?"
+		}
+		out = append(out, fault.Field{Path: "--" + name, Message: m})
+	}
+	return out
 }
 
 // Main runs a process until it is done or told to leave: the first SIGINT or SIGTERM ends the context, the second the process. Exit

@@ -81,7 +81,7 @@ func (l *loader) fault(where, format string, args ...any) {
 
 func (l *loader) unknown(where, what, key string, candidates []string) {
 	m := "no such " + what + " as " + key
-	if s := nearest(key, candidates); s != "" {
+	if s := Nearest(key, candidates); s != "" {
 		m += "; did you mean " + s + "?"
 	}
 	l.fault(where, "%s", m)

@@ -98,22 +98,19 @@ func children(t reflect.Type) []child {
 	return out
 }
 
-// nearest finds the candidate that key was most likely meant to be: the same last part elsewhere, or few letters off.
-func nearest(key string, candidates []string) string {
+// Nearest finds the candidate that key was most likely meant to be: the same last part elsewhere, or few letters off; or "".
+func Nearest(key string, candidates []string) string {
+	last := key[strings.LastIndexByte(key, '.')+1:]
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.HasSuffix(c, "."+last) }); i >= 0 {
+		return candidates[i]
+	}
 	best, bestDistance := "", max(2, len(key)/4)+1
 	for _, c := range candidates {
 		if d := distance(key, c); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
-	if best != "" {
-		return best
-	}
-	last := key[strings.LastIndexByte(key, '.')+1:]
-	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.HasSuffix(c, "."+last) }); i >= 0 {
-		return candidates[i]
-	}
-	return ""
+	return best
 }
 
 // distance is Levenshtein's, over bytes: keys are ASCII.

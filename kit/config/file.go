@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -82,15 +84,7 @@ func (l *loader) section(layer map[string]any, file string, n *yaml.Node, prefix
 			}
 			l.secretFile(layer, secret, value.Value, where)
 		default:
-			l.unknown(where, "key", name, append(l.fields.names(), keysOf(l.fields.sections)...))
+			l.unknown(where, "key", name, append(l.fields.names(), slices.Sorted(maps.Keys(l.fields.sections))...))
 		}
 	}
-}
-
-func keysOf(m map[string]bool) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	return out
 }

@@ -71,7 +71,7 @@ func (s *Size) UnmarshalText(b []byte) error {
 		return nil
 	}
 	f, err := strconv.ParseFloat(number, 64)
-	if err != nil || unit == 1 || f < 0 || f*float64(unit) >= math.MaxInt64 {
+	if err != nil || unit == 1 || !(f >= 0) || f*float64(unit) >= math.MaxInt64 {
 		return fmt.Errorf("%q is not a size such as 512KiB, 64MiB or 10GB", text)
 	}
 	*s = Size(f * float64(unit))

@@ -82,8 +82,8 @@ func microLevel(l logger.Level) slog.Level {
 	return slog.LevelDebug
 }
 
-// grpcLogger keeps grpc's own talk at debug, and its warnings (a node that refuses, a connection that broke) at info: the call
-// that suffers from it reports its own error.
+// grpcLogger keeps all of grpc but its errors at debug: its warnings come with every attempt to reach a node that is gone, and the
+// call that suffers, and the client that sets a node aside, tell of it themselves.
 type grpcLogger struct{ target func() *slog.Logger }
 
 func (g grpcLogger) log(lv slog.Level, text string) {
@@ -110,9 +110,9 @@ func (g grpcLogger) Infof(f string, a ...any) {
 	}
 }
 
-func (g grpcLogger) Warning(a ...any)            { g.log(slog.LevelInfo, fmt.Sprint(a...)) }
-func (g grpcLogger) Warningln(a ...any)          { g.log(slog.LevelInfo, fmt.Sprintln(a...)) }
-func (g grpcLogger) Warningf(f string, a ...any) { g.log(slog.LevelInfo, fmt.Sprintf(f, a...)) }
+func (g grpcLogger) Warning(a ...any)            { g.log(slog.LevelDebug, fmt.Sprint(a...)) }
+func (g grpcLogger) Warningln(a ...any)          { g.log(slog.LevelDebug, fmt.Sprintln(a...)) }
+func (g grpcLogger) Warningf(f string, a ...any) { g.log(slog.LevelDebug, fmt.Sprintf(f, a...)) }
 func (g grpcLogger) Error(a ...any)              { g.log(slog.LevelError, fmt.Sprint(a...)) }
 func (g grpcLogger) Errorln(a ...any)            { g.log(slog.LevelError, fmt.Sprintln(a...)) }
 func (g grpcLogger) Errorf(f string, a ...any)   { g.log(slog.LevelError, fmt.Sprintf(f, a...)) }

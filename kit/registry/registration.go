@@ -17,11 +17,11 @@ type Registration struct {
 	service  *registry.Service
 	log      *slog.Logger
 
-	asking sync.Mutex // held while the registry is asked
-	ended  chan struct{}
-	once   sync.Once
-	done   chan struct{}
-	known  bool
+	asking         sync.Mutex // held while the registry is asked
+	ended          chan struct{}
+	once           sync.Once
+	done           chan struct{}
+	known, failing bool
 }
 
 // Register registers in the background, at once and for as long as it takes, until End.
@@ -66,12 +66,12 @@ func (g *Registration) renew() {
 	}
 	err := g.registry.Register(g.service, registry.RegisterTTL(g.cfg.TTL))
 	switch node := g.service.Nodes[0]; {
-	case err != nil:
+	case err != nil && !g.failing: // once an outage, not once a try
 		g.log.Warn("registering failed; trying again", "service", g.service.Name, "error", err)
-	case !g.known:
+	case err == nil && !g.known:
 		g.log.Info("registered", "service", g.service.Name, "node", node.Id, "address", node.Address)
 	}
-	g.known = err == nil
+	g.known, g.failing = err == nil, err != nil
 }
 
 // End deregisters, and waits for it no longer than ctx; it may go through later.

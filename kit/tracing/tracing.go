@@ -56,9 +56,9 @@ func (c Config) Validate() []fault.Field {
 	if c.Sampler == "off" {
 		return fs
 	}
-	for path, text := range map[string]string{"collector": c.Collector, "sampling": c.Sampling} {
-		if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			bad(path, "%q is not an HTTP address", text)
+	for _, a := range [][2]string{{"collector", c.Collector}, {"sampling", c.Sampling}} {
+		if u, err := url.Parse(a[1]); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			bad(a[0], "%q is not an HTTP address", a[1])
 		}
 	}
 	return fs
