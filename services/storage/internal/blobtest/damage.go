@@ -24,13 +24,8 @@ func damage(t *testing.T, s Subject) {
 			b := Content(i, size)
 			d := put(t, s, b).Digest
 			s.Damage(t, d, change)
-			_, got, err := read(t.Context(), s.Store, d, 0, 0)
-			t.Run(name, func(t *testing.T) {
-				wantFault(t, err, fault.Internal, "BLOB_CORRUPT")
-				if bytes.Equal(got, b) {
-					t.Error("the bytes were not damaged: the check is wrong")
-				}
-			})
+			_, _, err := read(t.Context(), s.Store, d, 0, 0)
+			t.Run(name, func(t *testing.T) { wantFault(t, err, fault.Internal, "BLOB_CORRUPT") })
 		}
 	}
 }

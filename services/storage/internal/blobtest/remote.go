@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"google.golang.org/grpc/status"
 
@@ -22,9 +23,11 @@ type Remote struct {
 	StatFunc   func(context.Context, *storagev1.StatRequest) (*storagev1.Blob, error)
 	DeleteFunc func(context.Context, *storagev1.DeleteRequest) (*storagev1.DeleteResponse, error)
 	ListFunc   func(context.Context, *storagev1.ListRequest) (*storagev1.ListResponse, error)
+
+	tokens sync.Map // by the last digest of a page
 }
 
-var _ blob.Store = Remote{}
+var _ blob.Store = (*Remote)(nil)
 
 // PutStream is a client's end of an upload.
 type PutStream interface {
@@ -39,7 +42,7 @@ type GetStream interface {
 }
 
 // Put uploads in chunks of odd sizes.
-func (r Remote) Put(ctx context.Context, from io.Reader, want blob.Want) (blob.Info, blob.Outcome, error) {
+func (r *Remote) Put(ctx context.Context, from io.Reader, want blob.Want) (blob.Info, blob.Outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := r.PutFunc(ctx)
@@ -76,7 +79,7 @@ func (r Remote) Put(ctx context.Context, from io.Reader, want blob.Want) (blob.I
 }
 
 // Open downloads.
-func (r Remote) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+func (r *Remote) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stream, err := r.GetFunc(ctx, &storagev1.GetRequest{Digest: d.String(), Offset: offset, Length: length})
 	if err != nil {
@@ -116,7 +119,7 @@ func (d *download) Read(p []byte) (int, error) {
 func (d *download) Close() error { d.cancel(); return nil }
 
 // Stat describes a blob.
-func (r Remote) Stat(ctx context.Context, d blob.Digest) (blob.Info, error) {
+func (r *Remote) Stat(ctx context.Context, d blob.Digest) (blob.Info, error) {
 	b, err := r.StatFunc(ctx, &storagev1.StatRequest{Digest: d.String()})
 	if err != nil {
 		return blob.Info{}, known(err)
@@ -125,29 +128,38 @@ func (r Remote) Stat(ctx context.Context, d blob.Digest) (blob.Info, error) {
 }
 
 // Delete removes a blob.
-func (r Remote) Delete(ctx context.Context, d blob.Digest) error {
+func (r *Remote) Delete(ctx context.Context, d blob.Digest) error {
 	_, err := r.DeleteFunc(ctx, &storagev1.DeleteRequest{Digest: d.String()})
 	return known(err)
 }
 
-// List follows page tokens from the beginning, as callers cannot start from a digest.
-func (r Remote) List(ctx context.Context, after blob.Digest, limit int) ([]blob.Info, error) {
+// List goes on from the token of the page that ended with after. Callers cannot start from a digest, so without one it is looked
+// for from the beginning.
+func (r *Remote) List(ctx context.Context, after blob.Digest, limit int) ([]blob.Info, error) {
+	token, _ := r.tokens.Load(after)
+	in := &storagev1.ListRequest{PageSize: int32(min(limit, 1000))}
+	in.PageToken, _ = token.(string)
 	var found []blob.Info
-	for token := ""; ; {
-		page, err := r.ListFunc(ctx, &storagev1.ListRequest{PageSize: int32(min(limit, 1000)), PageToken: token})
+	for {
+		page, err := r.ListFunc(ctx, in)
 		if err != nil {
 			return nil, known(err)
 		}
+		var last blob.Digest
 		for _, b := range page.GetBlobs() {
 			info, err := infoOf(b)
 			if err != nil {
 				return nil, err
 			}
-			if info.Digest.Compare(after) > 0 && len(found) < limit {
+			if last = info.Digest; last.Compare(after) > 0 && len(found) < limit {
 				found = append(found, info)
 			}
 		}
-		if token = page.GetNextPageToken(); token == "" || len(found) == limit {
+		if in.PageToken = page.GetNextPageToken(); in.PageToken == "" {
+			return found, nil
+		}
+		r.tokens.Store(last, in.PageToken)
+		if len(found) == limit {
 			return found, nil
 		}
 	}
