@@ -145,13 +145,16 @@ func (c *Client) judge(err error, noStream, toldByServer bool) verdict {
 	return answered
 }
 
+// tell tells the node; took is 0 for streams, whose length says nothing of the node.
 func (v verdict) tell(n *cluster.Node, took time.Duration) {
 	switch v {
 	case answered:
-		n.Observe(took)
+		if took > 0 {
+			n.Observe(took)
+		}
 		n.Succeeded()
 	case late:
-		n.Observe(took) // it was at least as slow as that
+		n.ObserveAtLeast(took)
 	case refused:
 		n.Refused()
 	case broke:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"go-micro.dev/v4/client"
 	"go-micro.dev/v4/codec"
@@ -26,7 +25,6 @@ type clientStream struct {
 	mu        sync.Mutex
 	cs        grpc.ClientStream
 	node      *cluster.Node
-	opened    time.Time
 	first     any // the request of a server stream
 	sends     int
 	receiving bool
@@ -85,7 +83,7 @@ func (s *clientStream) open(last error) error {
 		}
 		cs, err := s.openOn(n)
 		if err == nil {
-			s.cs, s.node, s.opened = cs, n, time.Now()
+			s.cs, s.node = cs, n
 			return nil
 		}
 		v := s.c.judge(err, true, false) // without a stream nothing was sent
@@ -195,7 +193,7 @@ func (s *clientStream) Recv(m any) error {
 		case err == nil:
 			if !s.received {
 				s.received, s.first = true, nil
-				s.node.Observe(time.Since(s.opened))
+				s.node.Succeeded()
 			}
 			if !s.desc.ServerStreams {
 				s.finish(nil, answered) // grpc-go has read the status too
@@ -240,12 +238,7 @@ func (s *clientStream) finish(err error, v verdict) {
 		s.err = s.c.failed(err, s.method.full, "")
 	}
 	if s.node != nil {
-		switch v {
-		case answered:
-			s.node.Succeeded()
-		case refused, broke:
-			v.tell(s.node, 0)
-		}
+		v.tell(s.node, 0)
 		s.node.End()
 	}
 	if s.release != nil {

@@ -77,6 +77,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.SetServing(false)
 	s.drain()
 	if !started {
+		s.grpc.Stop()
 		close(s.served)
 		return s.lis.Close()
 	}

@@ -59,7 +59,7 @@ func (s *serverStream) Send(m any) error {
 }
 
 func (s *serverStream) Recv(m any) error {
-	err := tooLarge(s.ServerStream.RecvMsg(m))
+	err := s.ServerStream.RecvMsg(m)
 	if err != nil {
 		s.err = err
 	}

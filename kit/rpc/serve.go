@@ -6,11 +6,7 @@ import (
 
 	"go-micro.dev/v4/server"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"calotype/kit/fault"
 )
 
 // serverMethod is one method of a registered handler, looked up once so that a call costs one reflected function call.
@@ -57,7 +53,7 @@ func (s *Server) serviceDesc(h server.Handler, sd protoreflect.ServiceDescriptor
 func (s *Server) serveUnary(ctx context.Context, m *serverMethod, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
 	in := reflect.New(m.in)
 	body := in.Interface()
-	if err := tooLarge(decode(body)); err != nil {
+	if err := decode(body); err != nil {
 		return nil, Status(err).Err()
 	}
 	handle := func(ctx context.Context, body any) (any, error) {
@@ -102,12 +98,4 @@ func (s *Server) wrapped(fn server.HandlerFunc) server.HandlerFunc {
 		fn = s.wrappers[i](fn)
 	}
 	return fn
-}
-
-// tooLarge names the one reason for which reading a message gives ResourceExhausted, so that a caller can tell it from a quota.
-func tooLarge(err error) error {
-	if status.Code(err) != codes.ResourceExhausted {
-		return err
-	}
-	return fault.Wrap(err, fault.Exhausted, "MESSAGE_TOO_LARGE", "%s", status.Convert(err).Message())
 }

@@ -120,15 +120,19 @@ func (c *Cluster) set(list []*registry.Node) {
 		c.mu.Unlock()
 		return
 	}
+	listed := make(map[[2]string]bool, len(list))
+	for _, rn := range list {
+		listed[[2]string{rn.Address, rn.Id}] = true
+	}
 	fresh := make(map[string]*Node, len(list))
 	nodes := make([]*Node, 0, len(list))
 	var gone []*Node
 	for _, rn := range list {
-		if _, twice := fresh[rn.Address]; twice {
-			continue
+		if fresh[rn.Address] != nil {
+			continue // a predecessor on the same address whose time has not run out
 		}
 		n := c.known[rn.Address]
-		if n != nil && n.Registry.Id != rn.Id {
+		if n != nil && !listed[[2]string{rn.Address, n.Registry.Id}] {
 			// Another process on the same address: its predecessor's history is not its own, and dialling may begin at once.
 			gone = append(gone, n)
 			n = nil

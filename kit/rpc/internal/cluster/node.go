@@ -92,8 +92,15 @@ func (n *Node) InFlight() int64 { return n.inFlight.Load() }
 // Up reports whether the connection stands.
 func (n *Node) Up() bool { return n.up.Load() }
 
-// Observe tells how long a call took until its first answer.
+// Observe tells how long a call took.
 func (n *Node) Observe(d time.Duration) { n.latency.observe(d) }
+
+// ObserveAtLeast tells how long a call was waited for in vain.
+func (n *Node) ObserveAtLeast(d time.Duration) {
+	if float64(d) > n.latency.value(time.Now().UnixNano()) {
+		n.latency.observe(d)
+	}
+}
 
 // retire lets running calls end before the connection goes.
 func (n *Node) retire() {
