@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -82,4 +83,11 @@ func (a *arena) fail(doing string) {
 	if a.err == nil {
 		a.err = lastError(doing)
 	}
+}
+
+// adopt takes a picture over from the arena that owns it.
+func (a *arena) adopt(im image) image {
+	im.a.owned = slices.DeleteFunc(im.a.owned, func(p *C.VipsImage) bool { return p == im.p })
+	a.owned = append(a.owned, im.p)
+	return image{a: a, p: im.p}
 }

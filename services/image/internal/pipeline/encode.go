@@ -15,10 +15,10 @@ type codec struct {
 	id       C.int
 	alpha    bool
 	animated bool
-	quality  int   // the default
-	side     int   // pixels that a side may have
-	pixels   int64 // that are encoded within a slot's memory and time; 0 means the general limit
-	effort   func(pixels int64) int
+	quality  int                    // the default
+	side     int                    // pixels that a side may have
+	pixels   int64                  // that are encoded within a slot's memory and time; 0 means the general limit
+	effort   func(pixels int64) int // by the pixels of all frames
 }
 
 func steady(effort int) func(int64) int { return func(int64) int { return effort } }
@@ -29,7 +29,12 @@ var codecs = map[recipe.Format]codec{
 	recipe.JPEG: {id: C.CT_JPEG, quality: 80, side: 65500, effort: steady(0)},
 	recipe.PNG:  {id: C.CT_PNG, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
 	recipe.WebP: {id: C.CT_WEBP, alpha: true, animated: true, quality: 80, side: 16383, pixels: 40e6, effort: steady(2)},
-	recipe.GIF:  {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, effort: steady(7)},
+	recipe.GIF: {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, effort: func(pixels int64) int {
+		if pixels > 4e6 {
+			return 1
+		}
+		return 7
+	}},
 	recipe.AVIF: {id: C.CT_HEIF, alpha: true, quality: 55, side: 16384, pixels: 26e6, effort: func(pixels int64) int {
 		if pixels > 2e6 {
 			return 0

@@ -22,7 +22,7 @@ type Limits struct {
 	Pixels          int64 `koanf:"pixels"`           // of one frame, of originals and of results
 	AnimationPixels int64 `koanf:"animation_pixels"` // of all frames of an animation
 	Frames          int   `koanf:"frames"`           // of an animation
-	Scans           int   `koanf:"scans"`            // of a progressive JPEG; each costs a pass over the picture
+	ScanPixels      int64 `koanf:"scan_pixels"`      // of all scans of a progressive JPEG, each of which is a pass over the picture
 	Memory          int64 `koanf:"memory"`           // bytes of decoded pixels that one call keeps
 	OutputBytes     int64 `koanf:"output_bytes"`     // of all results of one call together
 }
@@ -30,7 +30,7 @@ type Limits struct {
 // DefaultLimits suit photographs up to 64 megapixels in less than 512 MiB for two at once.
 func DefaultLimits() Limits {
 	return Limits{
-		Bytes: 100 << 20, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, Scans: 500,
+		Bytes: 100 << 20, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, ScanPixels: 3e9,
 		Memory: 192 << 20, OutputBytes: 256 << 20,
 	}
 }
@@ -40,7 +40,7 @@ func (l Limits) Validate() []fault.Field {
 	var bad []fault.Field
 	for name, v := range map[string]int64{
 		"bytes": l.Bytes, "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
-		"frames": int64(l.Frames), "scans": int64(l.Scans), "memory": l.Memory, "output_bytes": l.OutputBytes,
+		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": l.Memory, "output_bytes": l.OutputBytes,
 	} {
 		if v < 1 {
 			bad = append(bad, fault.Field{Path: name, Message: "must be at least 1"})
@@ -61,8 +61,9 @@ func (l Limits) admit(h probe.Header, bytes int) error {
 		return large("%d x %d pixels, where a side may have at most %d", h.Width, h.Height, l.Side)
 	case h.Pixels() > l.Pixels:
 		return large("%d x %d are %s, where at most %s are accepted", h.Width, h.Height, mega(h.Pixels()), mega(l.Pixels))
-	case h.Scans > l.Scans:
-		return large("a progressive JPEG of %d scans, where at most %d are accepted", h.Scans, l.Scans)
+	case h.Pixels()*int64(h.Scans) > max(l.ScanPixels, l.Pixels):
+		return large("a progressive JPEG of %d x %d pixels in %d scans, where at most %d are accepted at that size", h.Width, h.Height,
+			h.Scans, l.ScanPixels/h.Pixels())
 	case !moves(h.Format):
 		return nil
 	case h.Frames > l.Frames:

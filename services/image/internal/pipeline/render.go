@@ -150,16 +150,14 @@ func enough(group []plan) float64 {
 	return scale
 }
 
-// streams reports whether a group's one variant can be made row by row, with nothing held.
+// streams reports whether a group's one variant is made row by row, with nothing held. An animation is only when it must: every
+// frame then keeps its own row buffers until the end.
 func (j *rendering) streams(group []plan) bool {
-	return len(group) == 1 && group[0].streams && j.orientation == 1
+	return len(group) == 1 && group[0].streams && j.orientation == 1 && (group[0].frames == 1 || j.held(group) > j.engine.limits.Memory)
 }
 
-// held counts the bytes of pixels that a group keeps.
+// held counts the bytes of pixels that a group keeps, unless it streams.
 func (j *rendering) held(group []plan) int64 {
-	if j.streams(group) {
-		return 0
-	}
 	s, bands := enough(group), int64(3)
 	if j.alpha {
 		bands = 4
@@ -169,7 +167,8 @@ func (j *rendering) held(group []plan) int64 {
 
 // render makes a group of variants from one decode.
 func (j *rendering) render(group []plan) error {
-	if held := j.held(group); held > j.engine.limits.Memory {
+	streams := j.streams(group)
+	if held := j.held(group); held > j.engine.limits.Memory && !streams {
 		return &VariantError{group[0].Name, tooLarge("these steps keep %d MiB of pixels, where at most %d are kept; reduce the size first",
 			held>>20, j.engine.limits.Memory>>20)}
 	}
@@ -178,37 +177,23 @@ func (j *rendering) render(group []plan) error {
 	defer pin.Unpin() // after the pictures that read these bytes are gone
 	defer a.free()
 	began := time.Now()
-	base := j.base(a, &pin, group)
+	base := j.base(a, &pin, group, streams)
 	if a.err != nil {
 		return refusal(j.ctx, a.err)
 	}
 	j.engine.observe("decode", j.header.Format, time.Since(began))
 	for _, p := range group {
-		if err := j.variant(p, base, j.streams(group)); err != nil {
+		if err := j.variant(p, base, streams); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// base decodes the original, as small as the group allows, upright and in sRGB unless it is to be streamed: one canvas a frame.
-func (j *rendering) base(a *arena, pin *runtime.Pinner, group []plan) []canvas {
+// base decodes the original as small as the group allows: one canvas a frame, upright and in sRGB unless they are to be streamed.
+func (j *rendering) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) []canvas {
 	scale, count := enough(group), group[0].frames
-	how := reading{frames: 1}
-	if count > 1 {
-		how.frames = -1
-	}
-	switch j.header.Format {
-	case probe.JPEG:
-		for how.shrink = 8; how.shrink > 1 && float64(how.shrink)*scale > 1; {
-			how.shrink /= 2
-		}
-	case probe.WebP:
-		if count == 1 && scale < 0.5 {
-			how.scale = scale * 2 // libwebp reduces roughly; the other half is done well
-		}
-	}
-	strip := j.engine.open(a, pin, j.data, j.header, how)
+	strip := j.engine.open(a, pin, j.data, j.header, j.reading(scale, count))
 	frame := size{strip.size().w, strip.size().h / count}
 	want := size{whole(float64(j.from.w) * scale), whole(float64(j.from.h) * scale)}
 	if j.orientation >= 5 {
@@ -216,17 +201,52 @@ func (j *rendering) base(a *arena, pin *runtime.Pinner, group []plan) []canvas {
 	}
 	var base []canvas
 	for i := range count {
-		c := canvas{image: strip.extract(rect{0, i * frame.h, frame.w, frame.h}), stands: j.from, raw: true}
-		if !j.streams(group) {
-			if scale < 1 && frame.w > want.w && frame.h > want.h {
-				c.image = c.image.resize(want)
-			}
-			c = c.settled()
-			c.image = c.memory().orient()
+		box := rect{0, i * frame.h, frame.w, frame.h}
+		c := canvas{image: strip, stands: j.from, raw: streams}
+		if streams {
+			c.image = strip.extract(box)
+		} else {
+			c.image = held(strip, a, func(im image) image {
+				im = im.extract(box)
+				if scale < 1 && frame.w > want.w && frame.h > want.h {
+					im = im.resize(want)
+				}
+				return im.settle()
+			}).orient()
 		}
 		base = append(base, c)
 	}
 	return base
+}
+
+// reading says how little of the original need be decoded for a scale.
+func (j *rendering) reading(scale float64, frames int) reading {
+	how := reading{shrink: 1, scale: 1, frames: 1}
+	switch {
+	case frames > 1:
+		how.frames = -1
+	case j.header.Format == probe.JPEG:
+		for how.shrink < 8 && float64(how.shrink*2)*scale <= 1 {
+			how.shrink *= 2
+		}
+	case j.header.Format == probe.WebP && scale < 0.5:
+		how.scale = scale * 2 // libwebp reduces roughly; the other half is done well
+	}
+	return how
+}
+
+// held computes f of a picture, keeps the pixels in an arena and frees what led to them.
+func held(im image, keep *arena, f func(image) image) image {
+	a := keep.reins.arena()
+	defer a.free()
+	done := f(im.in(a)).memory()
+	if a.err != nil {
+		if keep.err == nil {
+			keep.err = a.err
+		}
+		return image{a: keep}
+	}
+	return keep.adopt(done)
 }
 
 // variant makes one variant of the base.
@@ -239,16 +259,19 @@ func (j *rendering) variant(p plan, base []canvas, streams bool) error {
 		r.paper = white
 	}
 	var done []image
-	for _, c := range base[:p.frames] {
-		c.image = c.in(a)
-		im := r.apply(c)
-		if p.frames > 1 && !streams {
-			im = im.memory()
+	for _, c := range base {
+		apply := func(im image) image {
+			c.image = im
+			return r.apply(c)
 		}
-		done = append(done, im)
+		if p.frames == 1 || streams {
+			done = append(done, apply(c.in(a)))
+		} else {
+			done = append(done, held(c.image, a, apply))
+		}
 	}
 	out := done[0].size()
-	data := frames(a, done).encode(p.Output, p.format, p.out.pixels())
+	data := frames(a, done).encode(p.Output, p.format, p.out.pixels()*int64(p.frames))
 	if a.err != nil {
 		return j.explain(a, base, p, streams)
 	}

@@ -44,7 +44,9 @@ int ct_has(const char *operation) { return vips_type_find("VipsOperation", opera
 
 int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, VipsImage **out) {
 	switch (format) {
-	case CT_JPEG: return vips_jpegload_buffer(data, size, out, "shrink", shrink, READ, NULL);
+	case CT_JPEG:
+		// libvips' own limits refuse real photographs with a scratch and progressive files of many scans: both are bounded before this.
+		return vips_jpegload_buffer(data, size, out, "shrink", shrink, "unlimited", TRUE, READ, NULL);
 	case CT_PNG: return vips_pngload_buffer(data, size, out, READ, NULL);
 	case CT_WEBP: return vips_webpload_buffer(data, size, out, "scale", scale, "n", frames, READ, NULL);
 	case CT_GIF: return vips_gifload_buffer(data, size, out, "n", frames, READ, NULL);
@@ -67,7 +69,7 @@ int ct_save(VipsImage *in, const ct_output *o, void **data, size_t *size) {
 	case CT_PNG: return vips_pngsave_buffer(in, data, size, "compression", o->effort, STRIP, NULL);
 	case CT_WEBP:
 		return vips_webpsave_buffer(in, data, size, "Q", o->quality, "effort", o->effort, "lossless", o->lossless, STRIP, NULL);
-	case CT_GIF: return vips_gifsave_buffer(in, data, size, "effort", o->effort, STRIP, NULL);
+	case CT_GIF: return vips_gifsave_buffer(in, data, size, "effort", o->effort, "reuse", TRUE, STRIP, NULL);
 	case CT_HEIF:
 		return vips_heifsave_buffer(in, data, size, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", o->quality,
 			"effort", o->effort, "lossless", o->lossless, "bitdepth", 8, STRIP, NULL);
@@ -88,7 +90,7 @@ int ct_page_height(VipsImage *in, int height, VipsImage **out) {
 }
 
 // What a result needs to be what it is; everything else tells of the original.
-static const char *const needed[] = {VIPS_META_PAGE_HEIGHT, VIPS_META_N_PAGES, "delay", "loop", VIPS_META_SEQUENTIAL};
+static const char *const needed[] = {VIPS_META_PAGE_HEIGHT, VIPS_META_N_PAGES, "delay", "loop", "gif-palette", VIPS_META_SEQUENTIAL};
 
 // What is kept when somebody asks for it.
 static const char *const wanted[] = {VIPS_META_EXIF_NAME, VIPS_META_XMP_NAME, VIPS_META_IPTC_NAME, VIPS_META_ICC_NAME};
