@@ -5,7 +5,12 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"calotype/proto"
 )
+
+// services are what a whole suite has nodes of.
+var services = []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}
 
 func newNodes(e *env) *cobra.Command {
 	return &cobra.Command{

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"calotype/cmd/calotype/internal/rest"
-	"calotype/kit/boot"
 )
 
 // Exit codes.
@@ -31,7 +30,7 @@ type env struct {
 }
 
 func (e *env) client() (*rest.Client, error) {
-	c, err := rest.New(e.server, boot.Version())
+	c, err := rest.New(e.server, version())
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -58,7 +57,7 @@ func newRoot(e *env) *cobra.Command {
 		Long: "Calotype stores photographs, makes every size and format of them, and loses nothing while nodes die.\n\n" +
 			"`calotype up` runs the whole suite in this process; the other commands talk to a running one.\n\n" +
 			"Exit codes: 0 all went well, 1 something was refused or failed, 2 the command line is wrong, 3 no server answers.",
-		Version:       boot.Version() + " (" + boot.Commit() + ")",
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,7 +71,7 @@ func newRoot(e *env) *cobra.Command {
 	}
 	root.PersistentFlags().StringVarP(&e.server, "server", "s", server, "address of the gateway (CALOTYPE_SERVER)")
 	root.PersistentFlags().BoolVar(&e.json, "json", false, "print JSON, one document a line")
-	root.AddCommand(newUp(e), newUpload(e), newGet(e), newJobs(e), newJob(e), newNodes(e), newDoctor(e))
+	root.AddCommand(newUp(e), newSettings(e), newUpload(e), newGet(e), newJobs(e), newJob(e), newNodes(e), newDoctor(e))
 	return root
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"calotype/kit/health"
 )
 
 // Node is a registered process.
@@ -25,21 +27,19 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 	return out.Nodes, c.getJSON(ctx, "/v1/nodes", &out)
 }
 
-// Readiness is what /readyz tells: each check and its error, "" where it passes.
-type Readiness struct {
-	Status string            `json:"status"`
-	Checks map[string]string `json:"checks"`
-}
-
-// Ready asks the gateway whether it, and what it needs, is ready.
-func (c *Client) Ready(ctx context.Context) (Readiness, error) {
-	var out Readiness
-	err := c.getJSON(ctx, "/readyz", &out)
+// Ready asks the gateway whether it, and what shares its process, is ready. That it is not is no error.
+func (c *Client) Ready(ctx context.Context) (health.Report, error) {
+	var out health.Report
+	resp, err := c.do(ctx, request{method: http.MethodGet, path: "/readyz"})
 	var p *Problem
 	if errors.As(err, &p) && p.Status == http.StatusServiceUnavailable {
-		return Readiness{Status: p.Title}, nil
+		return out, json.Unmarshal(p.body, &out)
 	}
-	return out, err
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	return out, json.NewDecoder(resp.Body).Decode(&out)
 }
 
 func (c *Client) getJSON(ctx context.Context, path string, into any) error {

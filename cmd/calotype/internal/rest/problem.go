@@ -21,6 +21,7 @@ type Problem struct {
 		Message string `json:"message"`
 	} `json:"errors"`
 	RetryAfter time.Duration `json:"-"`
+	body       []byte
 }
 
 func (p *Problem) Error() string {
@@ -50,7 +51,7 @@ func readProblem(resp *http.Response) *Problem {
 	if json.Unmarshal(body, p) != nil || p.Title == "" {
 		p = &Problem{Title: http.StatusText(resp.StatusCode)}
 	}
-	p.Status = resp.StatusCode
+	p.Status, p.body = resp.StatusCode, body
 	p.RetryAfter = seconds(resp.Header.Get("Retry-After"))
 	if p.RequestID == "" {
 		p.RequestID = resp.Header.Get("X-Request-Id")
