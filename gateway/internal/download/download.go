@@ -72,7 +72,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c content) {
 	media.Harmless(header)
 	d := decide(r, header, c.modified, c.size)
 	switch {
-	case d.status == http.StatusRequestedRangeNotSatisfiable:
+	case d.status == http.StatusRequestedRangeNotSatisfiable, d.status == http.StatusPartialContent && d.length == 0: // net/http takes "bytes=-0" for a range
+		header.Set("Content-Range", "bytes */"+strconv.FormatInt(c.size, 10))
 		problem.Write(w, r, fault.New(fault.Invalid, problem.OutOfRange, "there are %d bytes, and none of the range asked for", c.size))
 	case d.status == http.StatusPreconditionFailed:
 		problem.Write(w, r, fault.New(fault.Conflict, problem.PreconditionFailed, "the stored bytes are not those that the request's condition names"))

@@ -1,5 +1,5 @@
-// Package edge is what every request passes before it reaches its route: an identity, limits, the access log, who may call from
-// where, and that a panic is one failed request. It knows no route and no service.
+// Package edge is what every request passes before it reaches its route: limits, the access log, who may call from where, and that a
+// panic is one failed request. It knows no route and no service; ids and traces are kit/boot's.
 package edge
 
 import (
@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/opentracing/opentracing-go"
 	"github.com/rs/cors"
 
 	"calotype/gateway/internal/problem"
 	"calotype/kit/fault"
-	"calotype/kit/tracing"
 )
 
 // Config says what the edge lets through.
@@ -23,22 +21,22 @@ type Config struct {
 	ForwardHeaders []string
 	// MaxURL is the greatest length of a request's address in bytes.
 	MaxURL int
+	// Route names a request's route, "" for none; requests to those in Quiet are logged at debug only.
+	Route func(*http.Request) string
+	Quiet []string
 }
 
 // Wrap puts the edge around next.
-func Wrap(cfg Config, log *slog.Logger, tracer opentracing.Tracer, next http.Handler) (http.Handler, error) {
-	protected, err := sameOrigin(cfg.Origins, next)
+func Wrap(cfg Config, log *slog.Logger, next http.Handler) (http.Handler, error) {
+	h, err := sameOrigin(cfg.Origins, next)
 	if err != nil {
 		return nil, err
 	}
-	h := forward(cfg.ForwardHeaders, protected)
-	h = limitURL(cfg.MaxURL, h)
+	h = limitURL(cfg.MaxURL, forward(cfg.ForwardHeaders, h))
 	if len(cfg.Origins) > 0 {
 		h = crossOrigin(cfg.Origins).Handler(h)
 	}
-	h = guard(log, h)
-	h = tracing.HTTP(tracer, RouteOf, h)
-	return identify(log, h), nil
+	return access(cfg, log, guard(log, h)), nil
 }
 
 func limitURL(limit int, next http.Handler) http.Handler {

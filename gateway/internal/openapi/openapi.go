@@ -5,7 +5,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,8 +18,15 @@ const schemaRef = "#/components/schemas/"
 // Document is the joined document.
 type Document struct {
 	// JSON is the document as it is served: the same bytes for the same version.
-	JSON  []byte
-	paths object
+	JSON   []byte
+	routes []route
+}
+
+// route is a path of the document, cut into segments.
+type route struct {
+	template string
+	segments []string
+	methods  []string
 }
 
 // New joins the document for a version of the gateway.
@@ -43,47 +50,59 @@ func New(version string) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
 	}
-	return &Document{JSON: out, paths: sub(doc, "paths")}, nil
+	return &Document{JSON: out, routes: routes(sub(doc, "paths"))}, nil
+}
+
+func routes(paths object) []route {
+	var all []route
+	for template, item := range paths {
+		rt := route{template: template, segments: strings.Split(template, "/"), methods: []string{"OPTIONS"}}
+		for m := range item.(object) {
+			if rt.methods = append(rt.methods, strings.ToUpper(m)); m == "get" {
+				rt.methods = append(rt.methods, "HEAD")
+			}
+		}
+		slices.Sort(rt.methods)
+		all = append(all, rt)
+	}
+	return all
+}
+
+// Route gives the template that path fits, such as "/v1/images/{id}", or "".
+func (d *Document) Route(path string) string {
+	if rt := d.find(path); rt != nil {
+		return rt.template
+	}
+	return ""
 }
 
 // Methods gives the methods that path takes, ordered, or none where the document does not know the path.
 func (d *Document) Methods(path string) []string {
-	have := map[string]bool{}
-	for template, item := range d.paths {
-		if !matches(template, path) {
-			continue
-		}
-		for m := range item.(object) {
-			have[strings.ToUpper(m)] = true
-		}
+	if rt := d.find(path); rt != nil {
+		return rt.methods
 	}
-	if have["GET"] {
-		have["HEAD"] = true
-	}
-	if len(have) > 0 {
-		have["OPTIONS"] = true
-	}
-	var out []string
-	for m := range have {
-		out = append(out, m)
-	}
-	sort.Strings(out)
-	return out
+	return nil
 }
 
-// matches compares segment by segment; a segment in braces takes anything but a verb, which is told by a colon.
-func matches(template, path string) bool {
-	t, p := strings.Split(template, "/"), strings.Split(path, "/")
-	if len(t) != len(p) {
+func (d *Document) find(path string) *route {
+	segments := strings.Split(path, "/")
+	for i := range d.routes {
+		if d.routes[i].matches(segments) {
+			return &d.routes[i]
+		}
+	}
+	return nil
+}
+
+// matches compares segment by segment; one in braces takes anything but a verb, which is told by a colon.
+func (rt *route) matches(path []string) bool {
+	if len(rt.segments) != len(path) {
 		return false
 	}
-	for i := range t {
-		name, tverb, _ := strings.Cut(t[i], ":")
-		value, pverb, _ := strings.Cut(p[i], ":")
-		if tverb != pverb || value == "" && name != "" {
-			return false
-		}
-		if !strings.HasPrefix(name, "{") && name != value {
+	for i, want := range rt.segments {
+		name, verb, _ := strings.Cut(want, ":")
+		value, said, _ := strings.Cut(path[i], ":")
+		if verb != said || value == "" && name != "" || !strings.HasPrefix(name, "{") && name != value {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -14,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"calotype/gateway/internal/edge"
 	"calotype/gateway/internal/problem"
 	"calotype/kit/fault"
 	"calotype/kit/rpc"
@@ -34,7 +34,7 @@ type Connector interface {
 type Config struct {
 	// MaxBody is the greatest JSON body in bytes.
 	MaxBody int64
-	// Methods gives the methods that a path takes, for the Allow header.
+	// Methods gives the methods that a path takes, or none where there is no such path.
 	Methods func(path string) []string
 }
 
@@ -50,7 +50,6 @@ func New(cfg Config, c Connector) (http.Handler, error) {
 		runtime.WithOutgoingHeaderMatcher(nothing),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(created),
-		runtime.WithMiddlewares(named),
 		runtime.WithErrorHandler(failed),
 		runtime.WithStreamErrorHandler(streamFailed),
 		runtime.WithRoutingErrorHandler(h.notRouted),
@@ -77,6 +76,11 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The runtime would take the verb of POST /v1/jobs/{id}:cancel for a part of the id, were the method GET.
+	if allow := h.cfg.Methods(r.URL.Path); allow != nil && (r.Method == http.MethodOptions || !slices.Contains(allow, r.Method)) {
+		NotAllowed(w, r, allow)
+		return
+	}
 	b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, h.cfg.MaxBody), key: r.Header.Get("Idempotency-Key")}
 	a := &answer{ResponseWriter: w, request: r}
 	inner := r.WithContext(context.WithValue(r.Context(), answerKey{}, a))
@@ -88,16 +92,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		inner.Method = http.MethodGet // the server drops the body
 	}
 	h.mux.ServeHTTP(a, inner)
-}
-
-// named tells the access log and the trace which route it was.
-func named(next runtime.HandlerFunc) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if p, ok := runtime.HTTPPattern(r.Context()); ok {
-			edge.SetRoute(r, p.String())
-		}
-		next(w, r, params)
-	}
 }
 
 // created answers the creation of a job as HTTP has it.

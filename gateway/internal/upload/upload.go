@@ -8,9 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"calotype/gateway/internal/flow"
 	"calotype/gateway/internal/problem"
 	"calotype/gateway/internal/rest"
+	"calotype/kit/rpc"
 	imagev1 "calotype/proto/image/v1"
 	storagev1 "calotype/proto/storage/v1"
 )
@@ -76,7 +79,11 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*imagev1.CreateI
 	req.Digest = blob.GetDigest()
 	ctx, stop := context.WithTimeout(ctx, h.cfg.Register)
 	defer stop()
-	return h.images.Create(ctx, req)
+	// A caller who gives no key gets one, so that the call itself can be repeated on another node when one dies.
+	if req.IdempotencyKey == "" {
+		req.IdempotencyKey = "gateway-" + uuid.NewString()
+	}
+	return h.images.Create(ctx, req, rpc.WithIdempotent())
 }
 
 // file takes a body that is the file itself.

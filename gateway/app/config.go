@@ -1,0 +1,124 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"calotype/gateway/internal/onthefly"
+	"calotype/kit/boot"
+	"calotype/kit/config"
+	"calotype/kit/fault"
+)
+
+// Config is what the gateway can be told.
+type Config struct {
+	boot.Config `koanf:",squash"`
+	HTTP        HTTPConfig    `koanf:"http"`
+	Limits      LimitsConfig  `koanf:"limits"`
+	Timeouts    TimeoutConfig `koanf:"timeouts"`
+	Signing     SigningConfig `koanf:"signing"`
+}
+
+// HTTPConfig says where the gateway is and whom it lets in.
+type HTTPConfig struct {
+	Listen         string   `koanf:"listen" doc:"where REST and the console are served"`
+	Advertise      string   `koanf:"advertise" doc:"host or host:port that the registry tells; empty is the listener's, with an address of this machine"`
+	Origins        []string `koanf:"origins" doc:"web origins, such as https://example.com, whose pages may call; \"*\" means any"`
+	ForwardHeaders []string `koanf:"forward_headers" doc:"client headers that reach the services as RPC metadata; no other does"`
+}
+
+// LimitsConfig bounds what one request may bring.
+type LimitsConfig struct {
+	Upload config.Size `koanf:"upload" doc:"the largest original that is taken"`
+	JSON   config.Size `koanf:"json" doc:"the largest JSON body"`
+	URL    config.Size `koanf:"url" doc:"the longest address"`
+	Header config.Size `koanf:"header" doc:"the most that a request's headers may come to"`
+}
+
+// TimeoutConfig bounds how long things may take.
+type TimeoutConfig struct {
+	Header    time.Duration `koanf:"header" doc:"how long a request's headers may take to come"`
+	Idle      time.Duration `koanf:"idle" doc:"how long a connection is kept between requests"`
+	Request   time.Duration `koanf:"request" doc:"how long a request may take that streams nothing"`
+	Transform time.Duration `koanf:"transform" doc:"how long a variant on the fly may take to be made"`
+	Upload    time.Duration `koanf:"upload" doc:"how long an upload may take"`
+	Stall     time.Duration `koanf:"stall" doc:"how long a client may send or take no byte"`
+	Heartbeat time.Duration `koanf:"heartbeat" doc:"how often a silent event stream says that it lives"`
+}
+
+// SigningConfig says whether variants on the fly need a signature.
+type SigningConfig struct {
+	Keys config.Secret `koanf:"keys" doc:"keys that sign addresses under /i/, parted by commas: the first signs, all verify; empty needs no signatures"`
+}
+
+// DefaultConfig serves on this machine's own port 8080.
+func DefaultConfig() Config {
+	return Config{
+		Config: boot.DefaultConfig(),
+		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
+		Limits: LimitsConfig{Upload: 100 * config.MiB, JSON: config.MiB, URL: 8 * config.KiB, Header: 32 * config.KiB},
+		Timeouts: TimeoutConfig{Header: 10 * time.Second, Idle: 2 * time.Minute, Request: 30 * time.Second, Transform: 30 * time.Second,
+			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
+	}
+}
+
+// Validate checks addresses and origins.
+func (c HTTPConfig) Validate() []fault.Field {
+	var fs []fault.Field
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		fs = append(fs, fault.Field{Path: "listen", Message: fmt.Sprintf("%q is not host:port", c.Listen)})
+	}
+	for i, o := range c.Origins {
+		u, err := url.Parse(o)
+		if o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host) {
+			fs = append(fs, fault.Field{Path: fmt.Sprintf("origins[%d]", i), Message: fmt.Sprintf("%q is not an origin such as https://example.com", o)})
+		}
+	}
+	return fs
+}
+
+// Validate checks that every limit leaves room for something.
+func (c LimitsConfig) Validate() []fault.Field {
+	var fs []fault.Field
+	for path, size := range map[string]config.Size{"upload": c.Upload, "json": c.JSON, "url": c.URL, "header": c.Header} {
+		if size < 1024 {
+			fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf("%v is less than 1KiB", size)})
+		}
+	}
+	return fs
+}
+
+// Validate checks that every time is one.
+func (c TimeoutConfig) Validate() []fault.Field {
+	var fs []fault.Field
+	for path, d := range map[string]time.Duration{"header": c.Header, "idle": c.Idle, "request": c.Request, "transform": c.Transform,
+		"upload": c.Upload, "stall": c.Stall, "heartbeat": c.Heartbeat} {
+		if d <= 0 {
+			fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf("%v is no time", d)})
+		}
+	}
+	return fs
+}
+
+// Validate checks that no key is easily guessed.
+func (c SigningConfig) Validate() []fault.Field {
+	for i, key := range c.keys() {
+		if len(key) < 16 {
+			return []fault.Field{{Path: "keys", Message: fmt.Sprintf("key %d has %d bytes; 16 are the least", i+1, len(key))}}
+		}
+	}
+	return nil
+}
+
+func (c SigningConfig) keys() onthefly.Keys {
+	var keys onthefly.Keys
+	for _, key := range strings.Split(c.Keys.Reveal(), ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, []byte(key))
+		}
+	}
+	return keys
+}
