@@ -65,7 +65,7 @@ func WithIdempotencyKey(key string) client.CallOption {
 	})
 }
 
-// WithMetadata sends metadata with this call, whatever the allow-list says.
+// WithMetadata sends metadata with this call, whatever the allow-list says: key, value, key, value...
 func WithMetadata(pairs ...string) client.CallOption {
 	return WithGRPC(metadataOption{pairs: pairs})
 }
@@ -75,10 +75,10 @@ func WithGRPC(opts ...grpc.CallOption) client.CallOption {
 	return with(func(e *extra) { e.grpc = append(e.grpc[:len(e.grpc):len(e.grpc)], opts...) })
 }
 
-// WithHeader and WithTrailer give the metadata of the answer.
+// WithHeader gives the metadata that began the answer.
 func WithHeader(md *metadata.MD) client.CallOption { return WithGRPC(grpc.Header(md)) }
 
-// WithTrailer gives the metadata that ended the answer.
+// WithTrailer gives the metadata that ended it.
 func WithTrailer(md *metadata.MD) client.CallOption { return WithGRPC(grpc.Trailer(md)) }
 
 // metadataOption rides among grpc's options; grpc-go itself ignores it.
@@ -87,11 +87,21 @@ type metadataOption struct {
 	pairs []string
 }
 
+// context sets what metadataOption says in the place of what is there.
 func (e *extra) context(ctx context.Context) context.Context {
 	for _, o := range e.grpc {
-		if m, ok := o.(metadataOption); ok {
-			ctx = metadata.AppendToOutgoingContext(ctx, m.pairs...)
+		m, ok := o.(metadataOption)
+		if !ok {
+			continue
 		}
+		md, _ := metadata.FromOutgoingContext(ctx)
+		if md == nil {
+			md = metadata.MD{}
+		}
+		for i := 0; i+1 < len(m.pairs); i += 2 {
+			md.Set(m.pairs[i], m.pairs[i+1])
+		}
+		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
 	return ctx
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"reflect"
+	"sync"
 
 	"go-micro.dev/v4/server"
 	"google.golang.org/grpc"
@@ -16,6 +17,7 @@ type serverMethod struct {
 	stream   bool
 	fn       reflect.Value
 	in, out  reflect.Type
+	chain    func() server.HandlerFunc // of a unary method: the wrappers around fn, built on first use
 }
 
 // serviceDesc makes of a go-micro handler what grpc-go registers.
@@ -40,6 +42,11 @@ func (s *Server) serviceDesc(h server.Handler, sd protoreflect.ServiceDescriptor
 			continue
 		}
 		m.in, m.out = m.fn.Type().In(1).Elem(), m.fn.Type().In(2).Elem()
+		m.chain = sync.OnceValue(func() server.HandlerFunc {
+			return s.wrapped(func(ctx context.Context, req server.Request, rsp any) error {
+				return call(m.fn, reflect.ValueOf(ctx), reflect.ValueOf(req.Body()), reflect.ValueOf(rsp))
+			})
+		})
 		desc.Methods = append(desc.Methods, grpc.MethodDesc{
 			MethodName: string(md.Name()),
 			Handler: func(_ any, ctx context.Context, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
@@ -51,20 +58,14 @@ func (s *Server) serviceDesc(h server.Handler, sd protoreflect.ServiceDescriptor
 }
 
 func (s *Server) serveUnary(ctx context.Context, m *serverMethod, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
-	in := reflect.New(m.in)
-	body := in.Interface()
+	body := reflect.New(m.in).Interface()
 	if err := decode(body); err != nil {
 		return nil, Status(err).Err()
 	}
 	handle := func(ctx context.Context, body any) (any, error) {
-		out := reflect.New(m.out)
-		rsp := out.Interface()
+		rsp := reflect.New(m.out).Interface()
 		ctx = received(ctx)
-		req := &request{ctx: ctx, method: m, server: s.name, body: body}
-		err := s.wrapped(func(ctx context.Context, _ server.Request, rsp any) error {
-			return call(m.fn, reflect.ValueOf(ctx), reflect.ValueOf(body), reflect.ValueOf(rsp))
-		})(ctx, req, rsp)
-		return rsp, err
+		return rsp, m.chain()(ctx, &request{ctx: ctx, method: m, server: s.name, body: body}, rsp)
 	}
 	if between == nil {
 		return handle(ctx, body)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,12 +67,14 @@ func up(c *Cluster) int {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-late:
 			t.Fatalf("never happened: %s", what)
+		case <-tick.C:
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -127,6 +130,7 @@ type flaky struct {
 	mu    sync.Mutex
 	err   error
 	empty bool
+	lists atomic.Int64
 }
 
 func (f *flaky) set(err error, empty bool) {
@@ -138,6 +142,7 @@ func (f *flaky) set(err error, empty bool) {
 func (f *flaky) GetService(name string, o ...registry.GetOption) ([]*registry.Service, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.lists.Add(1)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -161,12 +166,13 @@ func TestKeepsTheLastGoodList(t *testing.T) {
 	} {
 		set()
 		for range 10 {
+			lists := reg.lists.Load()
+			eventually(t, "another list", func() bool { return reg.lists.Load() > lists })
 			n, err := c.Pick(t.Context(), Want{})
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
 			n.End()
-			time.Sleep(2 * time.Millisecond) // lists go by
 		}
 	}
 	reg.set(nil, true)
