@@ -214,12 +214,12 @@ func (w *worker) gives(data []byte) {
 		if err := stream.Send(&imagev1.TransformResponse{Part: &imagev1.TransformResponse_Result{Result: head}}); err != nil {
 			return err
 		}
-		for len(data) > 0 {
-			n := min(len(data), 1000)
-			if err := stream.Send(&imagev1.TransformResponse{Part: &imagev1.TransformResponse_Chunk{Chunk: data[:n]}}); err != nil {
+		for rest := data; len(rest) > 0; {
+			n := min(len(rest), 1000)
+			if err := stream.Send(&imagev1.TransformResponse{Part: &imagev1.TransformResponse_Chunk{Chunk: rest[:n]}}); err != nil {
 				return err
 			}
-			data = data[n:]
+			rest = rest[n:]
 		}
 		return nil
 	}

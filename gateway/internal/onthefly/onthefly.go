@@ -129,9 +129,9 @@ func (h *Handler) make(w http.ResponseWriter, r *http.Request, plan *imagev1.Pla
 	})
 }
 
-// ended gives the reason for which we ended the call, where we did, in place of what the call made of it.
+// ended gives the reason for which we ended the call, where that is all that is wrong: workers that were busy until then say more.
 func ended(ctx context.Context, err error) error {
-	if mine := fault.As(context.Cause(ctx)); mine != nil {
+	if mine := fault.As(context.Cause(ctx)); mine != nil && fault.Is(err, fault.Canceled) {
 		return mine
 	}
 	return err

@@ -1,0 +1,62 @@
+package onthefly
+
+import (
+	"testing"
+
+	"calotype/kit/fault"
+)
+
+// The value comes from: printf %s w_512/img_1.webp | openssl dgst -sha256 -hmac 0123456789abcdef -binary | basenc --base64url
+func TestSignatureIsWhatTheDocumentationSays(t *testing.T) {
+	keys := Keys{[]byte("0123456789abcdef")}
+	const want = "s--6HYBtCn5uzH5uF7QpEFaqt-OtedgKwMEz-m0_Ud8INM--/w_512/img_1.webp"
+	if got := keys.Sign("w_512/img_1.webp"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	keys := Keys{[]byte("new-0123456789abcdef"), []byte("old-0123456789abcdef")}
+	for _, path := range []string{"img.png", "w_1/img.png", "w_1/e_x/img.png", "w_1,h_2/ümlaut.png"} {
+		for _, signed := range []string{keys.Sign(path), keys[1:].Sign(path)} {
+			if got, err := keys.Verify(signed); err != nil || got != path {
+				t.Errorf("%s gave %q, %v", signed, got, err)
+			}
+		}
+		if got, err := (Keys{}).Verify(keys.Sign(path)); err != nil || got != path {
+			t.Errorf("without keys, a signed address gave %q, %v", got, err)
+		}
+		if got, err := (Keys{}).Verify(path); err != nil || got != path {
+			t.Errorf("without keys, %s gave %q, %v", path, got, err)
+		}
+		if _, err := keys.Verify(path); !fault.Is(err, fault.Denied) {
+			t.Errorf("unsigned %s gave %v", path, err)
+		}
+	}
+	signed := keys.Sign("w_1/img.png")
+	for i := range signed {
+		changed := []byte(signed)
+		changed[i] ^= 1
+		if _, err := keys.Verify(string(changed)); !fault.Is(err, fault.Denied) {
+			t.Errorf("with byte %d changed, %s is let through", i, changed)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for path, want := range map[string]address{
+		"img_1.webp":           {id: "img_1", extension: "webp"},
+		"img_1":                {id: "img_1"},
+		"w_1/img_1.jpg":        {id: "img_1", options: "w_1", extension: "jpg"},
+		"w_1,h_2/f_auto/img_1": {id: "img_1", options: "w_1,h_2/f_auto"},
+	} {
+		if got, err := parse(path); err != nil || got != want {
+			t.Errorf("parse(%s) = %+v, %v", path, got, err)
+		}
+	}
+	for _, path := range []string{"", "w_1/", ".webp", "w_1/.webp"} {
+		if _, err := parse(path); !fault.Is(err, fault.NotFound) {
+			t.Errorf("parse(%s) gave %v", path, err)
+		}
+	}
+}
