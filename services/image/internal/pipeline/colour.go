@@ -3,11 +3,7 @@ package pipeline
 // #include "shim.h"
 import "C"
 
-import (
-	"strconv"
-
-	"calotype/services/image/internal/recipe"
-)
+import "calotype/services/image/internal/recipe"
 
 // settle brings colours to 8-bit sRGB, or 8-bit grey, whatever they were.
 func (im image) settle() image {
@@ -69,16 +65,13 @@ type colour [4]float64
 
 var white = colour{255, 255, 255, 255}
 
-// read turns a recipe's colour, which was validated before, into numbers; empty and "transparent" give no colour at all.
+// read turns a recipe's colour into numbers; the empty one gives no colour at all.
 func read(c recipe.Color) colour {
-	v, err := strconv.ParseUint(string(c), 16, 32)
-	if err != nil {
+	if c == "" || c == recipe.Transparent {
 		return colour{}
 	}
-	if len(c) == 6 {
-		v = v<<8 | 0xff
-	}
-	return colour{float64(v >> 24), float64(v >> 16 & 255), float64(v >> 8 & 255), float64(v & 255)}
+	r, g, b, a := c.RGBA()
+	return colour{float64(r), float64(g), float64(b), float64(a)}
 }
 
 // on makes a picture and a colour fit each other: grey becomes colour where the colour is none, and an opacity is added where the

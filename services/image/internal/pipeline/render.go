@@ -32,6 +32,9 @@ func (e *VariantError) Error() string { return fmt.Sprintf("variant %q: %v", e.V
 
 func (e *VariantError) Unwrap() error { return e.Err }
 
+// VariantName gives the variant's name, for those who know errors and not this package.
+func (e *VariantError) VariantName() string { return e.Variant }
+
 // Render makes variants of an original, in their order, and all of them from one decode where they fit into Limits.Memory
 // together. The recipe must be valid. It fails with fault.Invalid for what will fail again, as Inspect does or inside a VariantError,
 // with fault.Deadline or fault.Canceled soon after ctx ends, and with fault.Internal when an encoder fails.
@@ -279,7 +282,7 @@ func (j *rendering) variant(p plan, base []canvas, streams bool) error {
 		return &VariantError{p.Name, tooLarge("all results together are more than %d MiB", j.engine.limits.OutputBytes>>20)}
 	}
 	j.engine.observe("encode", string(p.format), time.Since(began))
-	j.results[p.index] = Rendered{Name: p.Name, Format: string(p.format), ContentType: contentType(p.format),
+	j.results[p.index] = Rendered{Name: p.Name, Format: string(p.format), ContentType: p.format.ContentType(),
 		Width: out.w, Height: out.h, Pages: p.frames, Data: data}
 	return nil
 }
@@ -292,17 +295,8 @@ func (j *rendering) explain(a *arena, base []canvas, p plan, streams bool) error
 		return stopped(j.ctx)
 	case fault.As(err) != nil:
 		return &VariantError{p.Name, err}
-	case streams && !j.readable():
+	case streams && !j.engine.readable(j.data):
 		return refusal(j.ctx, err)
 	}
 	return &VariantError{p.Name, fault.Wrap(err, fault.Internal, "ENCODE_FAILED", "the result could not be encoded as %s", p.format)}
-}
-
-// readable reads every pixel of the original's first decode.
-func (j *rendering) readable() bool {
-	a := j.reins.arena()
-	var pin runtime.Pinner
-	defer pin.Unpin()
-	defer a.free()
-	return j.engine.open(a, &pin, j.data, j.header, reading{frames: -1}).read()
 }

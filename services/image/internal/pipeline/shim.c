@@ -78,7 +78,14 @@ int ct_save(VipsImage *in, const ct_output *o, void **data, size_t *size) {
 	return -1;
 }
 
-int ct_copy(VipsImage *in, VipsImage **out) { return vips_copy(in, out, NULL); }
+int ct_black(int w, int h, VipsImage **out) {
+	VipsImage *black;
+	if (vips_black(&black, w, h, "bands", 3, NULL))
+		return -1;
+	int r = vips_copy(black, out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
+	g_object_unref(black);
+	return r;
+}
 
 int ct_label(VipsImage *in, VipsInterpretation as, VipsImage **out) { return vips_copy(in, out, "interpretation", as, NULL); }
 

@@ -22,7 +22,7 @@ int ct_has(const char *operation);
 int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, VipsImage **out);
 int ct_save(VipsImage *in, const ct_output *o, void **data, size_t *size);
 
-int ct_copy(VipsImage *in, VipsImage **out);
+int ct_black(int w, int h, VipsImage **out);
 int ct_label(VipsImage *in, VipsInterpretation as, VipsImage **out);
 int ct_page_height(VipsImage *in, int height, VipsImage **out);
 int ct_clean(VipsImage *in, int keep, VipsImage **out);
