@@ -24,8 +24,9 @@ type claim struct {
 	next   time.Time // when there may be more, where fewer than limit were found; zero: not known
 }
 
-// due finds what may be taken. A leased message is due when its lease has ended, and then counts as lost once more.
-const due = `SELECT seq, id, headers, body, attempt, lost + leased FROM messages WHERE topic = ? AND due <= ? ORDER BY due, seq LIMIT ?`
+// due finds what may be taken, in the order of the index. A leased message is due when its lease has ended, and then counts as lost
+// once more.
+const due = `SELECT seq, id, headers, body, attempt, lost + leased FROM messages WHERE topic = ? AND due <= ? ORDER BY due, leased, published, seq LIMIT ?`
 
 // candidate is a row of due.
 type candidate struct {
