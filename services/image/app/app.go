@@ -1,0 +1,93 @@
+// Package app joins the parts of the image manager. It is what main runs, and what `calotype up` and the tests run too.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go-micro.dev/v4/server"
+
+	"calotype/kit/boot"
+	"calotype/proto"
+	imagev1 "calotype/proto/image/v1"
+	"calotype/services/image/app/queue"
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/manager"
+	"calotype/services/image/internal/rpc"
+	"calotype/services/image/internal/sqlite"
+)
+
+// App is the image manager in a process. There is one in a host.
+type App struct {
+	store   *sqlite.Store
+	queue   queue.Queue
+	service *boot.Service
+}
+
+// New opens the store, the queue and the listener. The store and the queue are closed when Run ends.
+func New(cfg Config, host *boot.Host) (_ *App, err error) {
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			for _, f := range undo {
+				err = errors.Join(err, f())
+			}
+		}
+	}()
+	presets, err := cfg.Image.Presets.Compile()
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(context.Background(), cfg.Image.Database)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, store.Close)
+	q, err := queue.Open(cfg.Queue, host.Log)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, q.Close)
+	m := manager.New(cfg.Image.Config, manager.Parts{
+		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log,
+	})
+	jobs := rpc.NewJobs(m.Jobs)
+	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
+		return errors.Join(
+			imagev1.RegisterImagesHandler(s, rpc.NewImages(m.Images)),
+			imagev1.RegisterJobsHandler(s, jobs),
+		)
+	})
+	if err != nil {
+		return nil, err
+	}
+	jobs.Draining = service.Draining()
+	service.Go("relay", m.Relay.Run)
+	service.Go("reports", m.Reports.Run)
+	service.Go("dead letters", m.DeadLetters.Run)
+	service.Go("reconciler", m.Reconciler.Run)
+	host.Metrics.MustRegister(&manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
+	host.Health.Add("image-store", store.Ping)
+	return &App{store: store, queue: q, service: service}, nil
+}
+
+// Addr is where the service listens.
+func (a *App) Addr() string { return a.service.Addr() }
+
+// Ready is closed once the service serves and can be found.
+func (a *App) Ready() <-chan struct{} { return a.service.Ready() }
+
+// Queue is the queue that the manager opened, for a worker in the same process, which then hears of tasks at once. It is closed when
+// Run ends.
+func (a *App) Queue() job.Queue { return a.queue }
+
+// Run serves until ctx ends, then leaves in order.
+func (a *App) Run(ctx context.Context) error {
+	err := a.service.Run(ctx)
+	if closed := errors.Join(a.queue.Close(), a.store.Close()); closed != nil {
+		err = errors.Join(err, fmt.Errorf("closing the job store and the queue: %w", closed))
+	}
+	return err
+}
