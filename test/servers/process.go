@@ -69,7 +69,13 @@ func (p *Process) Stop() { p.end(syscall.SIGTERM) }
 func (p *Process) Kill() { p.end(syscall.SIGKILL) }
 
 // Freeze makes the server hang: it keeps its connections and answers nothing, until Thaw.
-func (p *Process) Freeze() { p.signal(syscall.SIGSTOP) }
+func (p *Process) Freeze() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	if err := awaitStopped(p.cmd.Process.Pid); err != nil {
+		p.t.Fatalf("freeze %s: %v", filepath.Base(p.path), err)
+	}
+}
 
 // Thaw lets a frozen server go on.
 func (p *Process) Thaw() { p.signal(syscall.SIGCONT) }
