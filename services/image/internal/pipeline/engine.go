@@ -90,7 +90,7 @@ func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) 
 }
 
 func (e *Engine) admit(data []byte) (probe.Header, error) {
-	if int64(len(data)) > e.limits.Bytes {
+	if int64(len(data)) > int64(e.limits.Bytes) {
 		return probe.Header{}, e.limits.admit(probe.Header{}, len(data))
 	}
 	h, err := probe.Read(data)

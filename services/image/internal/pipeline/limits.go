@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 
+	"calotype/kit/config"
 	"calotype/kit/fault"
 	"calotype/services/image/internal/pipeline/probe"
 )
@@ -17,21 +18,21 @@ const (
 
 // Limits bound what one picture may cost. They are checked before any pixel is decoded.
 type Limits struct {
-	Bytes           int64 `koanf:"bytes"`            // of an original
-	Side            int   `koanf:"side"`             // pixels
-	Pixels          int64 `koanf:"pixels"`           // of one frame, of originals and of results
-	AnimationPixels int64 `koanf:"animation_pixels"` // of all frames of an animation
-	Frames          int   `koanf:"frames"`           // of an animation
-	ScanPixels      int64 `koanf:"scan_pixels"`      // of all scans of a progressive JPEG, each of which is a pass over the picture
-	Memory          int64 `koanf:"memory"`           // bytes of decoded pixels that one call keeps
-	OutputBytes     int64 `koanf:"output_bytes"`     // of all results of one call together
+	Bytes           config.Size `koanf:"bytes" doc:"of an original"`
+	Side            int         `koanf:"side" doc:"pixels that a side of an original may have"`
+	Pixels          int64       `koanf:"pixels" doc:"of one frame, of originals and of results"`
+	AnimationPixels int64       `koanf:"animation_pixels" doc:"of all frames of an animation together"`
+	Frames          int         `koanf:"frames" doc:"of an animation"`
+	ScanPixels      int64       `koanf:"scan_pixels" doc:"of all scans of a progressive JPEG together: each is a pass over the picture"`
+	Memory          config.Size `koanf:"memory" doc:"decoded pixels that one call keeps"`
+	OutputBytes     config.Size `koanf:"output_bytes" doc:"of all results of one call together"`
 }
 
 // DefaultLimits suit photographs up to 64 megapixels in less than 512 MiB for two at once.
 func DefaultLimits() Limits {
 	return Limits{
-		Bytes: 100 << 20, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, ScanPixels: 3e9,
-		Memory: 192 << 20, OutputBytes: 256 << 20,
+		Bytes: 100 * config.MiB, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, ScanPixels: 3e9,
+		Memory: 192 * config.MiB, OutputBytes: 256 * config.MiB,
 	}
 }
 
@@ -39,8 +40,8 @@ func DefaultLimits() Limits {
 func (l Limits) Validate() []fault.Field {
 	var bad []fault.Field
 	for name, v := range map[string]int64{
-		"bytes": l.Bytes, "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
-		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": l.Memory, "output_bytes": l.OutputBytes,
+		"bytes": int64(l.Bytes), "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
+		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": int64(l.Memory), "output_bytes": int64(l.OutputBytes),
 	} {
 		if v < 1 {
 			bad = append(bad, fault.Field{Path: name, Message: "must be at least 1"})
@@ -55,7 +56,7 @@ func (l Limits) admit(h probe.Header, bytes int) error {
 		return fault.New(fault.Invalid, probe.TooLarge, "the picture is too large: "+format, args...)
 	}
 	switch {
-	case int64(bytes) > l.Bytes:
+	case int64(bytes) > int64(l.Bytes):
 		return large("%d bytes, where at most %d are accepted", bytes, l.Bytes)
 	case h.Width > l.Side || h.Height > l.Side:
 		return large("%d x %d pixels, where a side may have at most %d", h.Width, h.Height, l.Side)

@@ -133,7 +133,7 @@ func (j *rendering) groups() [][]plan {
 				group = append(group, p)
 			}
 		}
-		if len(group) > 1 && j.held(group) > j.engine.limits.Memory {
+		if len(group) > 1 && j.held(group) > int64(j.engine.limits.Memory) {
 			for _, p := range group {
 				groups = append(groups, []plan{p})
 			}
@@ -156,7 +156,7 @@ func enough(group []plan) float64 {
 // streams reports whether a group's one variant is made row by row, with nothing held. An animation is only when it must: every
 // frame then keeps its own row buffers until the end.
 func (j *rendering) streams(group []plan) bool {
-	return len(group) == 1 && group[0].streams && j.orientation == 1 && (group[0].frames == 1 || j.held(group) > j.engine.limits.Memory)
+	return len(group) == 1 && group[0].streams && j.orientation == 1 && (group[0].frames == 1 || j.held(group) > int64(j.engine.limits.Memory))
 }
 
 // held counts the bytes of pixels that a group keeps, unless it streams.
@@ -171,7 +171,7 @@ func (j *rendering) held(group []plan) int64 {
 // render makes a group of variants from one decode.
 func (j *rendering) render(group []plan) error {
 	streams := j.streams(group)
-	if held := j.held(group); held > j.engine.limits.Memory && !streams {
+	if held := j.held(group); held > int64(j.engine.limits.Memory) && !streams {
 		return &VariantError{group[0].Name, tooLarge("these steps keep %d MiB of pixels, where at most %d are kept; reduce the size first",
 			held>>20, j.engine.limits.Memory>>20)}
 	}
@@ -278,7 +278,7 @@ func (j *rendering) variant(p plan, base []canvas, streams bool) error {
 	if a.err != nil {
 		return j.explain(a, base, p, streams)
 	}
-	if j.bytes += int64(len(data)); j.bytes > j.engine.limits.OutputBytes {
+	if j.bytes += int64(len(data)); j.bytes > int64(j.engine.limits.OutputBytes) {
 		return &VariantError{p.Name, tooLarge("all results together are more than %d MiB", j.engine.limits.OutputBytes>>20)}
 	}
 	j.engine.observe("encode", string(p.format), time.Since(began))

@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
+)
+
+// Transformer answers who waits.
+type Transformer struct {
+	slots   *slots
+	looks   *slots // looking at a file takes no pixels and no time: it does not wait behind those who render
+	parts   Parts
+	timeout time.Duration
+}
+
+// Made is one result with its bytes.
+type Made struct {
+	job.Result
+	Data []byte
+}
+
+// Inspect says what a stored blob is. Fails as Originals.Open and Engine.Inspect do, and with fault.Unavailable when the node is busy.
+func (t *Transformer) Inspect(ctx context.Context, d job.Digest) (job.Picture, error) {
+	return within(ctx, t.looks, callers, t.timeout, func(ctx context.Context) (job.Picture, error) {
+		data, err := t.parts.open(ctx, d)
+		if err != nil {
+			return job.Picture{}, err
+		}
+		return t.parts.Engine.Inspect(ctx, data)
+	})
+}
+
+// Transform makes a recipe of a stored blob. Fails as Inspect does, with fault.Invalid when the recipe is wrong, and with
+// fault.Deadline when it takes too long.
+func (t *Transformer) Transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
+	return within(ctx, t.slots, callers, t.timeout, func(ctx context.Context) ([]Made, error) {
+		return t.parts.work(ctx, d, r)
+	})
+}
+
+func (p Parts) open(ctx context.Context, d job.Digest) ([]byte, error) {
+	data, err := p.Originals.Open(ctx, d, p.Limit)
+	if err == nil {
+		p.Metrics.read(len(data))
+	}
+	return data, err
+}
+
+// work makes a recipe of a stored blob; it is called within a slot.
+func (p Parts) work(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
+	data, err := p.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	r, err = p.resolve(ctx, data, r)
+	if err != nil {
+		return nil, err
+	}
+	done, err := p.Engine.Render(ctx, data, r.Variants)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]Made, len(done))
+	for i, v := range done {
+		sum := sha256.Sum256(v.Data)
+		made[i] = Made{Data: v.Data, Result: job.Result{
+			Name: v.Name, Key: recipe.Key(string(d), r.Variants[i], recipe.EngineVersion), Digest: job.Digest(hex.EncodeToString(sum[:])),
+			Size: int64(len(v.Data)), Format: v.Format, ContentType: v.ContentType, Width: v.Width, Height: v.Height, Pages: v.Pages,
+		}}
+		p.Metrics.wrote(len(v.Data))
+	}
+	return made, nil
+}
+
+// resolve fills in a recipe's defaults. They depend on the original only where the format is left to it.
+func (p Parts) resolve(ctx context.Context, data []byte, r recipe.Recipe) (recipe.Recipe, error) {
+	var src recipe.Source
+	for _, v := range r.Variants {
+		if v.Output.Format != recipe.Original {
+			continue
+		}
+		pic, err := p.Engine.Inspect(ctx, data)
+		if err != nil {
+			return recipe.Recipe{}, err
+		}
+		src = recipe.Source{Format: pic.Format, HasAlpha: pic.HasAlpha, Pages: pic.Pages}
+		break
+	}
+	return r.Resolve(src)
+}

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"calotype/kit/boot"
+	"calotype/services/image/app/queue"
+	"calotype/services/image/internal/pipeline"
+	"calotype/services/image/internal/worker"
+)
+
+// Config is what a processing node can be told. The manager reads the same keys under queue.
+type Config struct {
+	boot.Config `koanf:",squash"`
+	Worker      WorkerConfig `koanf:"worker"`
+	Queue       queue.Config `koanf:"queue"`
+}
+
+// WorkerConfig is the service's own part.
+type WorkerConfig struct {
+	worker.Config `koanf:",squash"`
+	Limits        pipeline.Limits `koanf:"limits"`
+}
+
+// DefaultConfig works with every CPU, and takes its tasks from a file below the working directory.
+func DefaultConfig() Config {
+	return Config{
+		Config: boot.DefaultConfig(),
+		Worker: WorkerConfig{Config: worker.DefaultConfig(), Limits: pipeline.DefaultLimits()},
+		Queue:  queue.DefaultConfig(),
+	}
+}
