@@ -10,7 +10,7 @@ export CGO_CFLAGS_ALLOW ?= -Xpreprocessor# Homebrew's libvips names this flag
 # A checkout that is not exactly a release is a step towards the one named in VERSION.
 VERSION := $(shell cat VERSION)$(shell [ ! -e .git ] || git describe --exact-match --match 'v*' >/dev/null 2>&1 || echo -dev)
 COMMIT := $(or $(shell git describe --always --exclude '*' --abbrev=12 --dirty 2>/dev/null),unknown)
-LDFLAGS := -X calotype/kit/boot.version=$(VERSION) -X calotype/kit/boot.commit=$(COMMIT)
+LDFLAGS := -X calotype/kit/boot.Version=$(VERSION) -X calotype/kit/boot.Commit=$(COMMIT)
 
 PACKAGES := ./... ./proto/...
 PROVISION := tools/provision

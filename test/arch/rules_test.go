@@ -44,11 +44,11 @@ var rules = []rule{
 		whatItMeans: "the gateway reaches services only through proto",
 	},
 	{
-		name: "cmd", from: `^calotype/cmd/`, never: `^calotype/(services|gateway)\b`, but: `/app$`,
+		name: "cmd", from: `^calotype/cmd/`, never: `^calotype/(services|gateway)\b`, but: `/app(/|$)`,
 		whatItMeans: "the command joins apps, and knows nothing below them",
 	},
 	{
-		name: "main", from: `^calotype/`, mains: true, never: `^calotype\b`, but: `/app$|^calotype/(kit|cmd)/|^calotype/proto$`,
+		name: "main", from: `^calotype/`, mains: true, never: `^calotype\b`, but: `/app(/|$)|^calotype/(kit|cmd)/|^calotype/proto$`,
 		whatItMeans: "main holds a name, signals, configuration, New and Run; the rest is wired in app",
 	},
 	{

@@ -77,7 +77,8 @@ apt-get) refresh='apt-get update' install='apt-get install -y --no-install-recom
 dnf) refresh='' install='dnf install -y' ;;
 apk) refresh='apk update' install='apk add' ;;
 brew) refresh='' install='brew install' ;;
-*) die "Install a C compiler (gcc or clang), pkg-config and libvips $vips_wanted or newer with its headers, then run make again." ;;
+none) [ "$(uname)" != Darwin ] || die 'Install Homebrew (https://brew.sh), then run make again.'
+  die "Install a C compiler (gcc or clang), pkg-config and libvips $vips_wanted or newer with its headers, then run make again." ;;
 esac
 
 root=''
