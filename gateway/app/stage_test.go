@@ -36,6 +36,7 @@ type stage struct {
 type setup struct {
 	gateway app.Config
 	storage storagev1.StorageHandler
+	images  func(*stage) // runs the real image service in the place of the doubles
 }
 
 func newStage(t *testing.T, change ...func(*setup)) *stage {
@@ -82,6 +83,10 @@ func (s *stage) behind(set setup) {
 		storage, err := storageapp.New(cfg, s.host)
 		s.must(err)
 		s.run(storage)
+	}
+	if set.images != nil {
+		set.images(s)
+		return
 	}
 	s.serve(proto.Image, set, func(srv server.Server) error {
 		if err := imagev1.RegisterImagesHandler(srv, s.images); err != nil {
@@ -167,6 +172,8 @@ func (s *stage) post(path, body string, headers ...string) (*http.Response, stri
 	s.t.Helper()
 	return s.do(s.request(http.MethodPost, path, strings.NewReader(body), headers...))
 }
+
+type problemViolation = problem.Violation
 
 // wantProblem asserts that an answer is a whole problem document of a status and reason, and gives it.
 func (s *stage) wantProblem(rsp *http.Response, body string, status int, reason string) problem.Document {

@@ -10,13 +10,13 @@ export function el(name, props = {}, ...children) {
     else if (key in node && typeof value !== "string") node[key] = value;
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((c) => c !== undefined && c !== null && c !== false));
+  node.append(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false));
   return node;
 }
 
 // fill puts children in the place of what a node holds.
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((c) => c !== undefined && c !== null && c !== false));
+  node.replaceChildren(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false));
   return node;
 }
 

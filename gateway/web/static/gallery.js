@@ -38,7 +38,7 @@ function card(image) {
   const label = image.filename || image.id;
   return el("li", {}, el("button", { type: "button", onclick: () => show(image).catch(complain) },
     el("span", { class: "frame" }, picture(fly(image, "w_360,h_360,c_fill,g_auto,q_70", "webp"), "", image.format)),
-    el("span", { class: "caption" }, el("b", { title: label }, label), el("span", {}, `${image.width}×${image.height} · ${image.format} · ${bytes(image.size)}`))));
+    el("span", { class: "caption" }, el("b", { title: label }, label), el("span", { title: bytes(image.size) }, `${image.width}×${image.height} · ${image.format}`))));
 }
 
 async function show(image) {
