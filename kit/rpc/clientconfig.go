@@ -84,6 +84,8 @@ func (c ClientConfig) dialOptions(mark string) []grpc.DialOption {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second, PermitWithoutStream: true}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.Limits.MaxRecv), grpc.MaxCallSendMsgSize(c.Limits.MaxSend)),
 		grpc.WithIdleTimeout(0),
+		grpc.WithInitialWindowSize(streamWindow),
+		grpc.WithInitialConnWindowSize(connWindow),
 		// Retries are this package's: two layers of them would multiply.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),

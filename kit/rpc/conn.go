@@ -45,7 +45,7 @@ type connStream struct {
 	inner *clientStream
 }
 
-func (s *connStream) SendMsg(m any) error          { return s.Stream.Send(m) }
-func (s *connStream) RecvMsg(m any) error          { return s.Stream.Recv(m) }
+func (s *connStream) SendMsg(m any) error          { return s.Send(m) }
+func (s *connStream) RecvMsg(m any) error          { return s.Recv(m) }
 func (s *connStream) Header() (metadata.MD, error) { return s.inner.current().Header() }
 func (s *connStream) Trailer() metadata.MD         { return s.inner.current().Trailer() }

@@ -9,7 +9,6 @@ import (
 	"go-micro.dev/v4/client"
 	"go-micro.dev/v4/registry"
 	"go-micro.dev/v4/server"
-	"google.golang.org/grpc"
 
 	"calotype/kit/fault"
 	"calotype/kit/rpc"
@@ -48,7 +47,7 @@ func Example() {
 		if err := s.Start(); err != nil {
 			log.Fatal(err)
 		}
-		defer s.Stop()
+		defer func() { _ = s.Stop() }()
 		nodes = append(nodes, s)
 	}
 
@@ -96,12 +95,11 @@ func ExampleClient_Conn() {
 	if err := s.Start(); err != nil {
 		log.Fatal(err)
 	}
-	defer s.Stop()
+	defer func() { _ = s.Stop() }()
 	c := rpc.NewClient(rpc.ClientConfig{Log: quiet}, client.Registry(reg))
 	defer c.Close()
 
-	var conn grpc.ClientConnInterface = c.Conn("greeter")
-	out, err := greeterv1.NewGreeterClient(conn).Hello(context.Background(), &greeterv1.HelloRequest{Name: "Grace"})
+	out, err := greeterv1.NewGreeterClient(c.Conn("greeter")).Hello(context.Background(), &greeterv1.HelloRequest{Name: "Grace"})
 	fmt.Println(out.GetMessage(), err)
 	// Output: Hello, Grace <nil>
 }

@@ -94,7 +94,7 @@ func (f *forgetful) registers() int {
 func (f *forgetful) forget(t *testing.T, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.Registry.Deregister(f.last); err != nil {
+	if err := f.Deregister(f.last); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -180,8 +180,8 @@ func TestServerRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type Echo struct{ partial }
-	type Nameless struct{ partial }
+	type Echo struct{}
+	type Nameless struct{}
 	for what, h := range map[string]server.Handler{
 		"lacks rpctest.v1.Echo": s.NewHandler(&Echo{}),
 		"no proto service":      s.NewHandler(&Nameless{}),
@@ -214,5 +214,3 @@ func TestServerRefuses(t *testing.T) {
 		t.Errorf("stopping what never started: %v", err)
 	}
 }
-
-type partial struct{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	micrometa "go-micro.dev/v4/metadata"
 	"google.golang.org/grpc/metadata"
@@ -13,18 +14,46 @@ import (
 var forwarded = []string{"uber-trace-id", "traceparent", "tracestate", "x-request-id"}
 
 // received gives a handler's context go-micro's metadata: what wrappers, opentracing's among them, read.
-func received(ctx context.Context) context.Context {
-	md, ok := metadata.FromIncomingContext(ctx)
-	if !ok {
-		return ctx
+func received(ctx context.Context) context.Context { return &receivedContext{Context: ctx} }
+
+// receivedContext makes go-micro's map of what came in only when someone asks for it: most handlers never do.
+type receivedContext struct {
+	context.Context
+	once sync.Once
+	md   micrometa.Metadata
+}
+
+func (c *receivedContext) Value(key any) any {
+	if key != microKey {
+		return c.Context.Value(key)
 	}
-	mm := make(micrometa.Metadata, len(md))
-	for k, v := range md {
-		if len(v) > 0 && k[0] != ':' && k != "content-type" {
-			mm[k] = joined(v)
+	c.once.Do(func() {
+		md, _ := metadata.FromIncomingContext(c.Context)
+		c.md = make(micrometa.Metadata, len(md))
+		for k, v := range md {
+			if len(v) > 0 && k[0] != ':' && k != "content-type" {
+				c.md[k] = joined(v)
+			}
 		}
-	}
-	return micrometa.NewContext(ctx, mm)
+	})
+	return c.md
+}
+
+// microKey is the key under which go-micro keeps its metadata in a context, seen by asking a context that remembers.
+var microKey = func() any {
+	asked := &keyContext{Context: context.Background()}
+	micrometa.FromContext(asked)
+	return asked.key
+}()
+
+type keyContext struct {
+	context.Context
+	key any
+}
+
+func (c *keyContext) Value(key any) any {
+	c.key = key
+	return nil
 }
 
 // withheld takes out of a call's context what the handler that makes the call received, all but the allow-list: go-micro keeps

@@ -51,7 +51,7 @@ func (s *serverStream) Error() error             { return s.err }
 func (s *serverStream) Close() error { return nil }
 
 func (s *serverStream) Send(m any) error {
-	err := s.ServerStream.SendMsg(m)
+	err := s.SendMsg(m)
 	if err != nil {
 		s.err = err
 	}
@@ -59,7 +59,7 @@ func (s *serverStream) Send(m any) error {
 }
 
 func (s *serverStream) Recv(m any) error {
-	err := s.ServerStream.RecvMsg(m)
+	err := s.RecvMsg(m)
 	if err != nil {
 		s.err = err
 	}

@@ -55,7 +55,7 @@ func NewServer(cfg ServerConfig, opts ...server.Option) (*Server, error) {
 	}, opts...)...)
 	s := &Server{cfg: cfg, log: cfg.Log, opts: o, lis: cfg.Listener, health: health.NewServer(), served: make(chan struct{})}
 	if s.lis == nil {
-		lis, err := net.Listen("tcp", o.Address)
+		lis, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
 		if err != nil {
 			return nil, fmt.Errorf("rpc: %s cannot listen: %w", o.Name, err)
 		}

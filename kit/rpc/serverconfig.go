@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc"
@@ -57,10 +58,21 @@ func (c ServerConfig) withDefaults() ServerConfig {
 	return c
 }
 
+// Windows bound what a slow reader leaves in memory: one stream's unread bytes, and one connection's in flight.
+const (
+	streamWindow = 1 << 20
+	connWindow   = 8 << 20
+)
+
 func (c ServerConfig) grpcOptions() []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(c.Limits.MaxRecv),
 		grpc.MaxSendMsgSize(c.Limits.MaxSend),
+		// Fixed windows: grpc-go else sends a ping with nearly every call to estimate them.
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
+		// A stack that has grown is kept for the next call.
+		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: c.Keepalive.Ping, Timeout: c.Keepalive.Timeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: c.Keepalive.MinClientPing, PermitWithoutStream: true}),
 	}

@@ -62,7 +62,7 @@ func (n *Node) eject(why string) {
 	if n.retired.Load() || n.until.Load() > now.UnixNano() || !n.cluster.mayEject(n, now.UnixNano()) {
 		return
 	}
-	n.ejection.mu.Lock()
+	n.mu.Lock()
 	if now.Sub(n.last) > n.max {
 		n.level = 0
 	}
@@ -72,7 +72,7 @@ func (n *Node) eject(why string) {
 	}
 	n.last = now.Add(d)
 	n.until.Store(now.Add(d).UnixNano())
-	n.ejection.mu.Unlock()
+	n.mu.Unlock()
 	n.fails.Store(0)
 	n.cluster.cfg.Log.Warn("a node is set aside", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id),
 		slog.String("why", why), slog.Duration("for", d))

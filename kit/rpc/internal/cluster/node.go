@@ -32,7 +32,7 @@ func (c *Cluster) dial(rn *registry.Node) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{Registry: rn, Conn: conn, cluster: c, hash: hashOf(rn.Id)}
-	n.ejection.min, n.ejection.max = c.cfg.EjectMin, c.cfg.EjectMax
+	n.min, n.max = c.cfg.EjectMin, c.cfg.EjectMax
 	c.work.Add(1)
 	go func() {
 		defer c.work.Done()
