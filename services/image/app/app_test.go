@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"calotype/kit/boot"
+	"calotype/kit/config"
 	"calotype/kit/fault"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
@@ -327,5 +329,26 @@ func TestConfig(t *testing.T) {
 	}
 	if cfg = app.DefaultConfig(); len(cfg.Queue.Validate())+len(cfg.Image.Validate())+len(cfg.Image.Presets.Validate()) > 0 {
 		t.Error("the defaults are faulty")
+	}
+}
+
+// Presets in the file stand beside the built-in ones; one without variants switches a built-in one off.
+func TestPresetsFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "calotype.yaml")
+	text := "image:\n  presets:\n    banner:\n      description: A wide strip.\n      variants: [\"strip:w_1200,h_200,c_fill\"]\n    hero:\n      variants: []\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := app.DefaultConfig()
+	if err := config.Load(&cfg, config.Sources{File: file}); err != nil {
+		t.Fatal(err)
+	}
+	presets, err := cfg.Image.Presets.Compile()
+	var names []string
+	for _, p := range presets {
+		names = append(names, p.Name)
+	}
+	if got := strings.Join(names, " "); got != "banner card thumb web" || err != nil {
+		t.Errorf("presets %s, %v", got, err)
 	}
 }

@@ -44,7 +44,7 @@ func Again(after time.Duration) Verdict { return Verdict{action: again, After: a
 // SetAside moves the message to the dead letters of its topic.
 func SetAside(reason string) Verdict { return Verdict{action: dead, Reason: reason} }
 
-// IsDone, IsAgain and IsSetAside tell an adapter what was decided.
+// IsDone reports whether the message is to be removed.
 func (v Verdict) IsDone() bool { return v.action == done }
 
 // IsAgain reports whether the message is to be delivered again after v.After.

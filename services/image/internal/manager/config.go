@@ -10,7 +10,7 @@ import (
 type Config struct {
 	KeepKeys       time.Duration `koanf:"keep_keys" doc:"how long an idempotency key is remembered"`
 	ReportSlots    int           `koanf:"report_slots" doc:"how many reports of nodes are applied at once"`
-	ReconcileEvery time.Duration `koanf:"reconcile_every" doc:"how often is looked for jobs that nothing moves any more"`
+	ReconcileEvery time.Duration `koanf:"reconcile_every" doc:"how often to look for jobs that nothing moves any more"`
 	ReconcileAfter time.Duration `koanf:"reconcile_after" doc:"how long nothing happens to a job before it is queued again; longer than any attempt takes"`
 	ReconcileLimit int           `koanf:"reconcile_limit" doc:"how often a job is queued again that way before it is dead"`
 	WatchPoll      time.Duration `koanf:"watch_poll" doc:"how soon a watcher hears of what another manager did"`

@@ -20,7 +20,6 @@ func (u *Jobs) Watch(ctx context.Context, id job.ID, after int64, send func(job.
 	defer poll.Stop()
 	known := false
 	for {
-		// The job is read before its events: if it has ended, all its events are there.
 		j, err := u.store.Job(ctx, id)
 		if known && err != nil && fault.Is(err, fault.NotFound) {
 			return send(forgotten(id, after))
@@ -29,22 +28,27 @@ func (u *Jobs) Watch(ctx context.Context, id job.ID, after int64, send func(job.
 			return err
 		}
 		known = true
-		events, err := u.store.Events(ctx, id, after, watchPage)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			if err := send(e); err != nil {
+		var last job.Event
+		n := 0
+		if j.Sequence > after {
+			events, err := u.store.Events(ctx, id, after, watchPage)
+			if err != nil {
 				return err
 			}
-			after = e.Sequence
+			for _, last = range events {
+				if err := send(last); err != nil {
+					return err
+				}
+				after = last.Sequence
+			}
+			n = len(events)
+		} else if j.State.Ended() {
+			return nil
 		}
 		switch {
-		case len(events) == watchPage:
+		case n == watchPage:
 			continue
-		case len(events) > 0 && events[len(events)-1].State.Ended():
-			return nil
-		case len(events) == 0 && j.State.Ended():
+		case last.State.Ended():
 			return nil
 		}
 		select {

@@ -1,3 +1,4 @@
+// Package rpc stands between image.v1's wire and the use cases: it translates both ways and decides nothing. Errors pass as they are.
 package rpc
 
 import (
