@@ -25,6 +25,7 @@ type Process struct {
 	t     testing.TB
 	path  string
 	args  []string
+	env   []string                    // beside the test's own
 	ready func(context.Context) error // nil once it serves
 	log   string
 
@@ -52,6 +53,32 @@ func start(t testing.TB, program string, ports int, configure func(ports []int) 
 	}
 	return p
 }
+
+// Program is a binary that a test runs as it is.
+type Program struct {
+	Path  string
+	Args  []string
+	Env   []string                              // beside the test's own, "NAME=value"
+	Ready func(context.Context, *Process) error // nil once it serves
+}
+
+// Run runs a program for as long as the test lasts, and returns when it is ready.
+func Run(t testing.TB, program Program) *Process {
+	t.Helper()
+	p := &Process{t: t, path: program.Path, args: program.Args, env: program.Env, log: filepath.Join(t.TempDir(), filepath.Base(program.Path)+".log")}
+	p.ready = func(ctx context.Context) error { return program.Ready(ctx, p) }
+	t.Cleanup(p.cleanup)
+	if err := p.run(); err != nil {
+		t.Fatalf("start %s: %v\n%s", program.Path, err, p.Log())
+	}
+	return p
+}
+
+// ExitCode is how the program ended, once it has: -1 by a signal.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
+// Pid is the running program's process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Start runs the server again where it ran before, after Stop or Kill, and returns when it is ready. What it kept in memory
 // is gone.
@@ -96,6 +123,7 @@ func (p *Process) run() error {
 	}
 	defer log.Close()                       // the child has its own
 	p.cmd = exec.Command(p.path, p.args...) //nolint:noctx // outlives any context of the test's; cleanup ends it
+	p.cmd.Env = append(p.cmd.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = dieWithTest()
 	started, exited := make(chan error), make(chan struct{})

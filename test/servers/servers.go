@@ -1,5 +1,5 @@
 // Package servers runs the real servers that tests talk to, a Consul agent and a Jaeger all-in-one, each on free ports of
-// the loopback interface, for as long as the test lasts. `make test` provides the programs; a test that lacks one fails.
+// the loopback interface, and any other program, for as long as the test lasts. `make test` provides the programs; a test that lacks one fails.
 package servers
 
 import (
@@ -34,6 +34,12 @@ func folder() string {
 		cache = filepath.Join(os.Getenv("HOME"), ".cache")
 	}
 	return filepath.Join(cache, "calotype", "bin")
+}
+
+// FreePort returns an address of the loopback interface that nobody listens on at this moment.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	return local(freePorts(t, 1)[0])
 }
 
 // freePorts returns n ports of the loopback interface that are free for TCP and for UDP at this moment. Another process may
