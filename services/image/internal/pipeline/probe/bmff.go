@@ -132,6 +132,7 @@ func locations(b []byte, size int64) error {
 	if version == 2 {
 		wide = 4
 	}
+	most := 1 << 16 // extents in all: with sizes of 0 they cost no bytes
 	for n := r.uint(wide); n > 0 && !r.short; n-- {
 		r.uint(wide)
 		method := uint64(0)
@@ -141,6 +142,9 @@ func locations(b []byte, size int64) error {
 		r.uint(2)
 		from := r.uint(base)
 		for extents := r.uint(2); extents > 0 && !r.short; extents-- {
+			if most--; most < 0 {
+				return broken("it has too many parts")
+			}
 			r.uint(index)
 			at, count := from+r.uint(offset), r.uint(length)
 			if method == 0 && (at > uint64(size) || count > uint64(size)-at) {
