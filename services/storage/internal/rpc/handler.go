@@ -21,7 +21,7 @@ const MaxChunk = 1 << 20
 // Config bounds what callers can ask for.
 type Config struct {
 	MaxBlob    config.Size `koanf:"max_blob" doc:"the largest blob that is accepted"`
-	MaxStreams int         `koanf:"max_streams" doc:"how many uploads and downloads run at once; each holds 1 to 2 MiB"`
+	MaxStreams int         `koanf:"max_streams" doc:"how many uploads and downloads run at once; each holds a few MiB"`
 }
 
 // DefaultConfig takes blobs of up to 64 GiB.
