@@ -123,6 +123,10 @@ func TestJobsAreCreatedCancelledAndRetried(t *testing.T) {
 	if got := s.images.jobs[0].GetIdempotencyKey(); got != "key-1" {
 		t.Errorf("the idempotency key arrived as %q", got)
 	}
+	s.post("/v1/jobs", `{"image_id":"img_1","preset":"web"}`)
+	if got := s.images.jobs[1].GetIdempotencyKey(); got == "" {
+		t.Error("a job without a key cannot be asked for again when a node dies")
+	}
 	for _, path := range []string{"/v1/jobs/job_1:cancel", "/v1/jobs/job_1:retry"} {
 		for _, in := range []string{"", "{}"} {
 			if rsp, body := s.post(path, in); rsp.StatusCode != 200 {
@@ -149,6 +153,23 @@ func TestRequestIDs(t *testing.T) {
 		if arrived, _ := metadata.Get(last, "X-Request-Id"); arrived != got {
 			t.Errorf("the service saw %q, the client %q", arrived, got)
 		}
+	}
+}
+
+// The caller's trace goes on, and its id is where a person with a problem looks.
+func TestTraces(t *testing.T) {
+	s := newStage(t, func(set *setup) { set.gateway.Tracing.Sampler = "none" })
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	rsp, body := s.get("/v1/images/img_none", "Traceparent", "00-"+id+"-00f067aa0ba902b7-01")
+	if d := s.wantProblem(rsp, body, 404, "NOT_FOUND"); d.TraceID != id || rsp.Header.Get("X-Trace-Id") != id {
+		t.Errorf("the trace is %q in the document and %q in the header", d.TraceID, rsp.Header.Get("X-Trace-Id"))
+	}
+	md, _ := metadata.FromContext(s.images.seen[0])
+	if !strings.Contains(md["Traceparent"], id) {
+		t.Errorf("the service was told %v", md)
+	}
+	if rsp, _ := s.get("/v1/images"); len(rsp.Header.Get("X-Trace-Id")) != 32 {
+		t.Errorf("a trace of our own is %q", rsp.Header.Get("X-Trace-Id"))
 	}
 }
 

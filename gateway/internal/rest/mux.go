@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -25,11 +24,6 @@ import (
 	imagerest "calotype/proto/rest/image/v1"
 )
 
-// Connector gives the connection to a service by its name in the registry; *rpc.Client is one.
-type Connector interface {
-	Conn(service string) grpc.ClientConnInterface
-}
-
 // Config says what the routes take.
 type Config struct {
 	// MaxBody is the greatest JSON body in bytes.
@@ -39,7 +33,7 @@ type Config struct {
 }
 
 // New makes the handler of every transcoded route. It answers all other paths with a 404 problem.
-func New(cfg Config, c Connector) (http.Handler, error) {
+func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 	h := &handler{cfg: cfg}
 	h.mux = runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
@@ -58,7 +52,7 @@ func New(cfg Config, c Connector) (http.Handler, error) {
 	for _, err := range []error{
 		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(c.Conn(contract.Greeter))),
 		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
-		imagerest.RegisterJobsHandlerClient(ctx, h.mux, imagev1.NewJobsClient(image)),
+		imagerest.RegisterJobsHandlerClient(ctx, h.mux, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)}),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("registering the REST routes: %w", err)

@@ -34,7 +34,8 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil || params["boundary"] == "" {
 		return nil, fault.New(fault.Invalid, "BAD_FORM", "the Content-Type of the form gives no boundary")
 	}
-	parts := multipart.NewReader(flow.NewBody(w, r, h.cfg.Limit+formRoom, h.cfg.Patience), params["boundary"])
+	body := flow.NewBody(w, r, h.cfg.Limit+formRoom, h.cfg.Patience)
+	parts := multipart.NewReader(body, params["boundary"])
 	var blob *storagev1.Blob
 	for {
 		part, err := parts.NextPart()
@@ -60,6 +61,10 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	if blob == nil {
 		return nil, wrong("file", "is missing")
+	}
+	// What follows the last boundary says nothing, but the body has to end for its deadline to, and for the connection to be used again.
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return nil, err
 	}
 	return blob, nil
 }

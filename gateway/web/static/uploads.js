@@ -87,7 +87,7 @@ export function results(job) {
     const href = `/v1/images/${job.image_id}/variants/${encodeURIComponent(r.name)}`;
     return el("li", {},
       el("a", { href }, el("img", { src: href, alt: "The variant " + r.name, loading: "lazy" })),
-      el("div", {}, el("b", {}, r.name), el("span", {}, `${r.width}×${r.height} · ${r.format} · ${bytes(r.size)}`), el("br"),
+      el("div", {}, el("b", {}, r.name), el("span", {}, `${r.width}×${r.height} · ${r.format}`), el("br"), el("span", {}, bytes(r.size) + " · "),
         el("a", { href: href + "?download=true", "aria-label": "Download " + r.name }, "download")));
   }));
 }

@@ -1,0 +1,24 @@
+package rest
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	"calotype/kit/rpc"
+	imagev1 "calotype/proto/image/v1"
+)
+
+// jobs makes the creation of a job safe to repeat on another node when one dies: a caller who gives no idempotency key gets one.
+type jobs struct {
+	imagev1.JobsClient
+	service imagev1.JobsService
+}
+
+func (j jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, _ ...grpc.CallOption) (*imagev1.Job, error) {
+	if in.IdempotencyKey == "" {
+		in.IdempotencyKey = "gateway-" + uuid.NewString()
+	}
+	return j.service.Create(ctx, in, rpc.WithIdempotent())
+}
