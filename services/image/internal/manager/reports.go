@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -74,15 +75,19 @@ func (l *DeadLetters) Run(ctx context.Context) error {
 
 const deadReason = "dead-reason" // the header that tells why a message was set aside
 
-// why tells a person what killed the job: what the queue said, and what the last attempt said, if it lived to say it.
+// why tells a person what killed the job: what the queue or the node said, and what the last attempt said, if it lived to say it.
 func why(j job.Job, reason string) job.Failure {
+	last := j.Failure
+	if last != nil && last.Message == reason { // its node tried often enough, and said so
+		return job.Failure{Reason: last.Reason, Message: fmt.Sprintf("it was tried %d times; the last time: %s", j.Attempts, reason), Variant: last.Variant}
+	}
 	f := job.Failure{Reason: "SET_ASIDE", Message: "its task was set aside"}
 	if reason != "" {
 		f.Message += ": " + reason
 	}
-	if j.Failure != nil {
-		f.Message += "; the last attempt that could tell failed with " + j.Failure.Reason + ": " + j.Failure.Message
-		f.Variant = j.Failure.Variant
+	if last != nil {
+		f.Message += fmt.Sprintf("; the last attempt that could tell failed with %s: %s", last.Reason, last.Message)
+		f.Variant = last.Variant
 	}
 	return f
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"calotype/services/image/internal/job"
 )
 
 func TestFilename(t *testing.T) {
@@ -32,6 +34,25 @@ func TestBackoffGrowsWithinItsBounds(t *testing.T) {
 		most := min(relayRest, relayPause<<min(failures-1, 30))
 		if d := backoff(failures, relayPause, relayRest); d < most/2 || d > most {
 			t.Errorf("after %d failures %v, want %v..%v", failures, d, most/2, most)
+		}
+	}
+}
+
+func TestWhyAJobIsDead(t *testing.T) {
+	away := &job.Failure{Reason: "STORAGE_AWAY", Message: "storage does not answer", Variant: "a"}
+	for _, c := range []struct {
+		last   *job.Failure
+		reason string
+		want   job.Failure
+	}{
+		{nil, "", job.Failure{Reason: "SET_ASIDE", Message: "its task was set aside"}},
+		{nil, "3 deliveries were lost", job.Failure{Reason: "SET_ASIDE", Message: "its task was set aside: 3 deliveries were lost"}},
+		{away, away.Message, job.Failure{Reason: "STORAGE_AWAY", Message: "it was tried 4 times; the last time: storage does not answer", Variant: "a"}},
+		{away, "lost", job.Failure{Reason: "SET_ASIDE", Variant: "a",
+			Message: "its task was set aside: lost; the last attempt that could tell failed with STORAGE_AWAY: storage does not answer"}},
+	} {
+		if got := why(job.Job{Attempts: 4, Failure: c.last}, c.reason); got != c.want {
+			t.Errorf("after %+v, %q: %+v, want %+v", c.last, c.reason, got, c.want)
 		}
 	}
 }
