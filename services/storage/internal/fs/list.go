@@ -22,6 +22,7 @@ func (s *Store) List(ctx context.Context, after blob.Digest, limit int) ([]blob.
 			if err != nil {
 				return nil, err
 			}
+			s.step("picked")
 			for _, d := range found {
 				info, err := s.Stat(ctx, d)
 				if err != nil && fault.Is(err, fault.NotFound) {

@@ -50,7 +50,8 @@ type Store struct {
 	buffers sync.Pool
 	shards  [shards]shard
 
-	// For tests: called after each step of a Put, where a crash would leave its own kind of traces.
+	// For tests: called after each step of a Put, where a crash would leave its own kind of traces, and of a List, where others can
+	// come in between.
 	step func(name string)
 }
 

@@ -213,3 +213,38 @@ func TestForeignFilesAreNoBlobs(t *testing.T) {
 		t.Errorf("listed %v, %v", all, err)
 	}
 }
+
+// A page whose blobs are deleted while it is made is filled up with those that follow: a short page means the end.
+func TestPagesStayFull(t *testing.T) {
+	s := open(t, t.TempDir())
+	// All in the first shard: found by trying.
+	var all []blob.Digest
+	for i := uint64(0); len(all) < 9; i++ {
+		b := blobtest.Content(i, 100)
+		if d := blobtest.DigestOf(b); d[0] == 0 {
+			if _, _, err := s.Put(t.Context(), bytes.NewReader(b), blob.Want{}); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, blob.Digest.Compare)
+	gone := 0
+	s.OnStep(func(step string) {
+		if step == "picked" && gone < 2 {
+			if err := s.Delete(t.Context(), all[gone]); err != nil {
+				t.Error(err)
+			}
+			gone++
+		}
+	})
+	page, err := s.List(t.Context(), blob.Digest{}, 3)
+	var got []blob.Digest
+	for _, info := range page {
+		got = append(got, info.Digest)
+	}
+	// The first was deleted before it was described, the second after.
+	if err != nil || !slices.Equal(got, all[1:4]) {
+		t.Errorf("listed %v, %v; want %v", got, err, all[1:4])
+	}
+}

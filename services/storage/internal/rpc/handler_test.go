@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 
 	kitrpc "calotype/kit/rpc"
 	storagev1 "calotype/proto/storage/v1"
+	"calotype/services/storage/internal/blob"
 	"calotype/services/storage/internal/blobtest"
 	"calotype/services/storage/internal/fs"
 	"calotype/services/storage/internal/rpc"
@@ -36,6 +38,10 @@ type service struct {
 }
 
 func start(t *testing.T, cfg rpc.Config) service {
+	return startWith(t, cfg, func(s blob.Store) blob.Store { return s })
+}
+
+func startWith(t *testing.T, cfg rpc.Config, around func(blob.Store) blob.Store) service {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s := service{root: t.TempDir(), figures: prometheus.NewPedanticRegistry()}
@@ -48,7 +54,7 @@ func start(t *testing.T, cfg rpc.Config) service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := storagev1.RegisterStorageHandler(srv, rpc.New(store, cfg, rpc.NewMetrics(s.figures))); err != nil {
+	if err := storagev1.RegisterStorageHandler(srv, rpc.New(around(store), cfg, rpc.NewMetrics(s.figures))); err != nil {
 		t.Fatal(err)
 	}
 	if err := srv.Start(); err != nil {
@@ -407,4 +413,28 @@ func TestFigures(t *testing.T) {
 	if problems, err := testutil.GatherAndLint(s.figures); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
+}
+
+// torn is a store that loses its medium in the middle of a read, as an object store's client tells it.
+type torn struct{ blob.Store }
+
+func (s torn) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+	info, r, err := s.Store.Open(ctx, d, offset, length)
+	if err != nil {
+		return info, r, err
+	}
+	return info, struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(r, 1000), iotest.ErrReader(io.ErrUnexpectedEOF)), r}, nil
+}
+
+func TestTornReadIsNoEnd(t *testing.T) {
+	s := startWith(t, rpc.DefaultConfig(), func(s blob.Store) blob.Store { return torn{s} })
+	stored, err := s.put(t, header("", 0), chunk(blobtest.Content(1, 10_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.get(t.Context(), &storagev1.GetRequest{Digest: stored.GetDigest()})
+	wantStatus(t, err, codes.Internal, "")
 }
