@@ -27,13 +27,15 @@ func receive[T any](t *testing.T, c <-chan T, what string) T {
 	}
 }
 
-// consume works in the background until the queue is closed.
-func consume(t *testing.T, q *litequeue.Queue, topic string, slots int, handle job.Handler) {
+// consume works in the background until stop, the test's end, or the queue's.
+func consume(t *testing.T, q *litequeue.Queue, topic string, slots int, handle job.Handler) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = q.Consume(ctx, topic, slots, handle) })
-	t.Cleanup(func() { cancel(); running.Wait() })
+	stop = func() { cancel(); running.Wait() }
+	t.Cleanup(stop)
+	return stop
 }
 
 func publish(t *testing.T, q *litequeue.Queue, topic string, ids ...string) {

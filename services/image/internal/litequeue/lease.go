@@ -30,7 +30,8 @@ func (l *lease) stop() {
 	l.cancel()
 }
 
-// owned is the condition under which a lease still holds; it takes seq and attempt.
+// owned is the condition under which a lease still holds; it takes seq and attempt. A message that waits to be tried again has
+// the attempt of its last lease, but no owner: a renewal that comes late must not touch it.
 const owned = " WHERE seq = ? AND attempt = ? AND leased = 1"
 
 func (l *lease) done(t tx) error {

@@ -8,9 +8,11 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,10 +119,10 @@ func (q *Queue) Close() error {
 	q.once.Do(func() {
 		q.mu.Lock()
 		close(q.ending)
-		for c := range q.consumers {
+		q.mu.Unlock()
+		for _, c := range q.all() {
 			c.cancelAll()
 		}
-		q.mu.Unlock()
 		if !q.abandon {
 			q.taking.Wait()
 		}
@@ -141,6 +143,13 @@ func (q *Queue) enter(c *consumer) error {
 	q.consumers[c] = struct{}{}
 	q.taking.Add(1)
 	return nil
+}
+
+// all gives the consumers.
+func (q *Queue) all() []*consumer {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Collect(maps.Keys(q.consumers))
 }
 
 // orphan keeps a lease that nobody settled for the writer to give back.
@@ -170,9 +179,7 @@ func errClosed() error { return fault.New(fault.Unavailable, "QUEUE_CLOSED", "th
 
 // wake tells the consumers of a topic, or of all topics, that there may be something to take.
 func (q *Queue) wake(topic string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for c := range q.consumers {
+	for _, c := range q.all() {
 		if topic == "" || c.topic == topic {
 			signal(c.woken)
 		}

@@ -2,7 +2,6 @@ package litequeue
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -19,34 +18,40 @@ func (c *consumer) renew(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		held := c.held()
-		if len(held) == 0 {
-			continue
-		}
-		lost := make([]bool, len(held))
-		until := time.Now().Add(c.q.cfg.Lease)
-		err := c.q.do(ctx, false, func(t tx) error {
-			for i, l := range held {
-				ok, err := l.renew(t, until)
-				if err != nil {
-					return err
-				}
-				lost[i] = !ok
-			}
-			return nil
-		})
-		if err != nil {
+		if err := c.renewAll(ctx); err != nil {
 			c.q.log.Warn("leases cannot be renewed", "topic", c.topic, "error", err)
-			continue
-		}
-		for i, l := range held {
-			if lost[i] {
-				l.cancel() // or it was settled meanwhile, and nobody listens
-			} else if l.expiry.Stop() {
-				l.expiry.Reset(time.Until(until))
-			}
 		}
 	}
+}
+
+func (c *consumer) renewAll(ctx context.Context) error {
+	held := c.held()
+	if len(held) == 0 {
+		return nil
+	}
+	lost := make([]bool, len(held))
+	until := time.Now().Add(c.q.cfg.Lease)
+	err := c.q.do(ctx, false, func(t tx) error {
+		for i, l := range held {
+			ok, err := l.renew(t, until)
+			if err != nil {
+				return err
+			}
+			lost[i] = !ok
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, l := range held {
+		if lost[i] {
+			l.cancel() // or it was settled meanwhile, and nobody listens
+		} else if l.expiry.Stop() {
+			l.expiry.Reset(time.Until(until))
+		}
+	}
+	return nil
 }
 
 func (c *consumer) held() []*lease {
@@ -61,11 +66,11 @@ func (c *consumer) held() []*lease {
 
 // leases gives all of the process's, and perhaps some that it lost.
 func (q *Queue) leases() []*lease {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	all := slices.Clone(q.orphans)
-	for c := range q.consumers {
+	var all []*lease
+	for _, c := range q.all() {
 		all = append(all, c.held()...)
 	}
-	return all
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return append(all, q.orphans...)
 }

@@ -160,10 +160,7 @@ func (w *writer) transact(batch []*op) error {
 
 // look wakes all consumers when another process has changed the file.
 func (w *writer) look() {
-	w.q.mu.Lock()
-	idle := len(w.q.consumers) == 0
-	w.q.mu.Unlock()
-	if idle {
+	if len(w.q.all()) == 0 {
 		return
 	}
 	var v int64

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+
+	"calotype/services/image/internal/job"
 )
 
 // What Publish acknowledges waits for the disk; claims and ends of work do not.
@@ -32,5 +34,23 @@ func TestOnlyDurableOperationsWaitForTheDisk(t *testing.T) {
 		if err != nil || synchronous != c.want || journal != "wal" {
 			t.Errorf("durable %t: synchronous %d, want %d; journal %s; %v", c.durable, synchronous, c.want, journal, err)
 		}
+	}
+}
+
+// Publish must ask for the disk: nothing short of a power cut would show that it does not.
+func TestPublishIsDurable(t *testing.T) {
+	q := &Queue{ops: make(chan *op), closing: make(chan struct{}), stopped: make(chan struct{})}
+	acknowledged := make(chan error, 1)
+	go func() { acknowledged <- q.Publish(context.Background(), "t", job.Message{ID: "a"}) }()
+	o := <-q.ops
+	if !o.durable {
+		t.Error("Publish does not wait for the disk")
+	}
+	if len(acknowledged) > 0 {
+		t.Error("Publish returned before the writer was done")
+	}
+	o.done <- nil
+	if err := <-acknowledged; err != nil {
+		t.Error(err)
 	}
 }
