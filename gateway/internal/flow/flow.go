@@ -67,29 +67,33 @@ func Fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// Send answers with the chunks that recv gives until io.EOF. The last chunk goes out only after the end was seen, so that a
-// stream that fails in its very end, for its digest was wrong, is never a whole answer. header is called before the first byte, after
-// recv has given something; an error before that is returned and nothing is written, one after it breaks the answer off.
+// Send answers with the chunks, none of them empty, that recv gives until io.EOF. The last byte goes out only after the end was seen, so
+// that a stream that fails in its very end, for its digest was wrong, is never a whole answer. header is called before the first
+// byte, after recv has given something; an error before that is returned and nothing is written, one after it breaks the answer off.
 func Send(w http.ResponseWriter, r *http.Request, patience time.Duration, header func(), recv func() ([]byte, error)) error {
 	control := http.NewResponseController(w)
-	held, err := recv()
+	chunk, err := recv()
 	if err != nil && err != io.EOF {
 		return err
 	}
 	header()
+	var last []byte // of the chunk before
+	put := func(p []byte) {
+		if err := write(w, control, patience, p); err != nil {
+			problem.Abort(r, fault.Wrap(err, fault.Canceled, "", "the client takes no more"))
+		}
+	}
 	for err == nil {
-		var next []byte
-		if next, err = recv(); err != nil && err != io.EOF {
-			break
-		}
-		if werr := write(w, control, patience, held); werr != nil {
-			problem.Abort(r, fault.Wrap(werr, fault.Canceled, "", "the client takes no more"))
-		}
-		held = next
+		put(last)
+		n := len(chunk) - 1
+		put(chunk[:n])
+		last = []byte{chunk[n]}
+		chunk, err = recv()
 	}
 	if err != io.EOF {
 		problem.Abort(r, err)
 	}
+	put(last)
 	_ = control.SetWriteDeadline(time.Time{})
 	return nil
 }

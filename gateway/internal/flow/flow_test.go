@@ -94,10 +94,10 @@ func TestSend(t *testing.T) {
 	}{
 		"nothing":               {nil, io.EOF, "", false, nil},
 		"one":                   {[]string{"abc"}, io.EOF, "abc", false, nil},
-		"three":                 {[]string{"a", "b", "c"}, io.EOF, "abc", false, nil},
+		"three":                 {[]string{"a", "bcd", "e"}, io.EOF, "abcde", false, nil},
 		"fails at once":         {nil, broken, "", false, broken},
-		"fails at the end":      {[]string{"a", "b"}, broken, "a", true, nil},
-		"fails after its first": {[]string{"a"}, broken, "", true, nil},
+		"fails at the end":      {[]string{"ab", "cd"}, broken, "abc", true, nil},
+		"fails after its first": {[]string{"abc"}, broken, "ab", true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
