@@ -17,7 +17,7 @@ type Registration struct {
 	service  *registry.Service
 	log      *slog.Logger
 
-	asking         sync.Mutex // held while the registry is asked
+	asking         chan struct{} // full while the registry is asked
 	ended          chan struct{}
 	once           sync.Once
 	done           chan struct{}
@@ -26,7 +26,7 @@ type Registration struct {
 
 // Register registers in the background, at once and for as long as it takes, until End.
 func Register(r registry.Registry, cfg Config, s *registry.Service, l *slog.Logger) *Registration {
-	g := &Registration{cfg: cfg, registry: r, service: s, log: l, ended: make(chan struct{}), done: make(chan struct{})}
+	g := &Registration{cfg: cfg, registry: r, service: s, log: l, asking: make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan struct{})}
 	first := make(chan struct{})
 	go g.run(first)
 	select {
@@ -38,30 +38,28 @@ func Register(r registry.Registry, cfg Config, s *registry.Service, l *slog.Logg
 
 func (g *Registration) run(first chan struct{}) {
 	defer close(g.done)
-	g.renew()
+	known := g.renew()
 	close(first)
 	for {
-		g.asking.Lock()
 		wait := g.cfg.Interval
-		if !g.known {
+		if !known {
 			wait = min(wait, 500*time.Millisecond)
 		}
-		g.asking.Unlock()
 		select {
 		case <-time.After(wait):
-			g.renew()
+			known = g.renew()
 		case <-g.ended:
 			return
 		}
 	}
 }
 
-func (g *Registration) renew() {
-	g.asking.Lock()
-	defer g.asking.Unlock()
+func (g *Registration) renew() bool {
+	g.asking <- struct{}{}
+	defer func() { <-g.asking }()
 	select {
 	case <-g.ended:
-		return
+		return false
 	default:
 	}
 	err := g.registry.Register(g.service, registry.RegisterTTL(g.cfg.TTL))
@@ -72,6 +70,7 @@ func (g *Registration) renew() {
 		g.log.Info("registered", "service", g.service.Name, "node", node.Id, "address", node.Address)
 	}
 	g.known, g.failing = err == nil, err != nil
+	return g.known
 }
 
 // End deregisters, and waits for it no longer than ctx; it may go through later.
@@ -79,8 +78,8 @@ func (g *Registration) End(ctx context.Context) error {
 	g.once.Do(func() { close(g.ended) })
 	out := make(chan error, 1)
 	go func() {
-		g.asking.Lock()
-		defer g.asking.Unlock()
+		g.asking <- struct{}{}
+		defer func() { <-g.asking }()
 		out <- g.registry.Deregister(g.service)
 	}()
 	select {

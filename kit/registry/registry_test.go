@@ -1,0 +1,290 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go-micro.dev/v4/registry"
+
+	"calotype/kit/fault"
+)
+
+func TestValidate(t *testing.T) {
+	if fs := DefaultConfig().Validate(); fs != nil {
+		t.Errorf("the defaults are wrong: %v", fs)
+	}
+	for path, change := range map[string]func(*Config){
+		"kind":         func(c *Config) { c.Kind = "zookeeper" },
+		"ttl":          func(c *Config) { c.TTL = 4 * time.Second },
+		"interval":     func(c *Config) { c.Interval = 0 },
+		"addresses":    func(c *Config) { c.Kind, c.Addresses = Consul, nil },
+		"addresses[1]": func(c *Config) { c.Kind, c.Addresses = Consul, []string{"a", "b:c:d"} },
+		"tls":          func(c *Config) { c.Kind, c.TLS.CAFile = Consul, "ca.pem" },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if fs := c.Validate(); len(fs) != 1 || fs[0].Path != path {
+			t.Errorf("%s: %v", path, fs)
+		}
+		if _, err := New(c); fault.ReasonOf(err) != "BAD_CONFIG" {
+			t.Errorf("%s: New gave %v", path, err)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	for _, kind := range []string{Memory, MDNS, Consul} {
+		c := DefaultConfig()
+		c.Kind = kind
+		r, err := New(c)
+		if err != nil || r.String() != kind {
+			t.Errorf("%s: %v, %v", kind, r, err)
+		}
+	}
+	c := DefaultConfig()
+	c.Kind, c.TLS.Enabled, c.TLS.CAFile = Consul, true, "/does/not/exist.pem"
+	if _, err := New(c); err == nil {
+		t.Error("TLS files that are not there were taken")
+	}
+}
+
+// agent is a Consul agent that counts, and answers, fails or hangs.
+type agent struct {
+	*httptest.Server
+	asked atomic.Int64
+	hangs atomic.Bool
+	body  atomic.Value
+	token atomic.Value
+}
+
+func newAgent(t *testing.T) *agent {
+	a := &agent{}
+	stop := make(chan struct{})
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		a.asked.Add(1)
+		a.body.Store(string(b))
+		a.token.Store(r.Header.Get("X-Consul-Token"))
+		if a.hangs.Load() {
+			<-stop
+			return
+		}
+		w.Header().Set("X-Consul-Index", "7")
+		if strings.HasPrefix(r.URL.Path, "/v1/health/service/") {
+			_, _ = io.WriteString(w, `[
+			 {"Node":{"Address":"10.0.0.1"},"Service":{"ID":"a","Service":"s","Port":1,"Address":"10.0.0.9","Tags":[]},"Checks":[{"Status":"passing"}]},
+			 {"Node":{"Address":"10.0.0.2"},"Service":{"ID":"a","Service":"s","Port":1,"Address":"10.0.0.9","Tags":[]},"Checks":[{"Status":"passing"}]},
+			 {"Node":{"Address":"10.0.0.1"},"Service":{"ID":"b","Service":"s","Port":2,"Address":"10.0.0.9","Tags":[]},"Checks":[{"Status":"critical"}]}]`)
+		}
+	}))
+	t.Cleanup(func() { close(stop); a.Close() })
+	return a
+}
+
+func (a *agent) addr() string { return strings.TrimPrefix(a.URL, "http://") }
+
+func consulAt(t *testing.T, addresses ...string) registry.Registry {
+	t.Helper()
+	c := DefaultConfig()
+	c.Kind, c.Addresses, c.Token = Consul, addresses, "s3cret"
+	r, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var service = &registry.Service{Name: "s", Version: "1", Nodes: []*registry.Node{{Id: "a", Address: "10.0.0.9:1"}}}
+
+func TestConsulGoesOnToTheNextAgent(t *testing.T) {
+	down, up := newAgent(t), newAgent(t)
+	r := consulAt(t, down.addr(), up.addr())
+	if err := r.Register(service, registry.RegisterTTL(8*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if down.asked.Load() == 0 || up.asked.Load() != 0 {
+		t.Errorf("the first agent was asked %d times, the second %d", down.asked.Load(), up.asked.Load())
+	}
+	down.CloseClientConnections()
+	down.Listener.Close()
+	if err := r.Register(service, registry.RegisterTTL(8*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if up.asked.Load() == 0 || up.token.Load() != "s3cret" {
+		t.Errorf("the second agent was asked %d times with token %v", up.asked.Load(), up.token.Load())
+	}
+	up.Listener.Close()
+	up.CloseClientConnections()
+	if err := r.Register(service, registry.RegisterTTL(8*time.Second)); err == nil || strings.Count(err.Error(), "agent 127.0.0.1") != 2 {
+		t.Errorf("with every agent down: %v", err)
+	}
+}
+
+func TestAFrozenConsulIsNotWaitedFor(t *testing.T) {
+	frozen, up := newAgent(t), newAgent(t)
+	frozen.hangs.Store(true)
+	f := &failover{agents: []string{frozen.addr(), up.addr()}, next: http.DefaultTransport}
+	ask := func() error {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://consul/v1/x", strings.NewReader("the body"))
+		if err != nil {
+			return err
+		}
+		rsp, err := f.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		return rsp.Body.Close()
+	}
+	start := time.Now()
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took < answer || took > 3*answer {
+		t.Errorf("it took %v", took)
+	}
+	if up.body.Load() != "the body" {
+		t.Errorf("the second agent was sent %q", up.body.Load())
+	}
+	// The frozen one is not asked first again.
+	if err := ask(); err != nil || frozen.asked.Load() != 1 || up.asked.Load() != 2 {
+		t.Errorf("asked %d and %d times, %v", frozen.asked.Load(), up.asked.Load(), err)
+	}
+}
+
+func TestPatience(t *testing.T) {
+	for query, want := range map[string]time.Duration{
+		"": answer, "index=0&wait=20s": answer, "index=5&wait=16s": 17*time.Second + answer, "index=5": 5*time.Minute + 18750*time.Millisecond + answer,
+	} {
+		if got := patience(httptest.NewRequest(http.MethodGet, "/?"+query, nil)); got != want {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+}
+
+func TestConsulGivesNeitherCriticalNodesNorOneTwice(t *testing.T) {
+	r := consulAt(t, newAgent(t).addr())
+	got, err := r.GetService("s")
+	if err != nil || len(got) != 1 || len(got[0].Nodes) != 1 || got[0].Nodes[0].Id != "a" || got[0].Nodes[0].Address != "10.0.0.9:1" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := r.GetService("other"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("a service that is not there: %v", err)
+	}
+}
+
+func TestConsulWatch(t *testing.T) {
+	r := consulAt(t, newAgent(t).addr())
+	if _, err := r.Watch(); err == nil {
+		t.Error("a watch of everything was taken")
+	}
+	w, err := r.Watch(registry.WatchService("s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Next()
+	if err != nil || got.Action != "create" || len(got.Service.Nodes) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	w.Stop()
+	if _, err := w.Next(); !errors.Is(err, registry.ErrWatcherStopped) {
+		t.Errorf("after Stop: %v", err)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	n := func(id, addr string) *registry.Node { return &registry.Node{Id: id, Address: addr} }
+	s := func(version string, nodes ...*registry.Node) *registry.Service {
+		return &registry.Service{Name: "s", Version: version, Nodes: nodes}
+	}
+	before := []*registry.Service{s("1", n("a", "x:1"), n("b", "x:2")), s("2", n("c", "x:3"))}
+	now := []*registry.Service{s("1", n("a", "x:9")), s("3", n("d", "x:4"))}
+	want := []*registry.Result{
+		{Action: "delete", Service: s("1", n("a", "x:1"), n("b", "x:2"))},
+		{Action: "delete", Service: s("2", n("c", "x:3"))},
+		{Action: "update", Service: now[0]},
+		{Action: "create", Service: now[1]},
+	}
+	if d := cmp.Diff(want, changes(before, now)); d != "" {
+		t.Error(d)
+	}
+}
+
+// flaky is a registry that is away at first, or hangs.
+type flaky struct {
+	registry.Registry
+	registered, deregistered atomic.Int64
+	away                     atomic.Bool
+	hang                     chan struct{}
+}
+
+func (f *flaky) Register(*registry.Service, ...registry.RegisterOption) error {
+	if f.hang != nil {
+		<-f.hang
+	}
+	if f.away.Load() {
+		return errors.New("away")
+	}
+	f.registered.Add(1)
+	return nil
+}
+
+func (f *flaky) Deregister(*registry.Service, ...registry.DeregisterOption) error {
+	f.deregistered.Add(1)
+	return nil
+}
+
+func TestRegistrationRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{}
+		f.away.Store(true)
+		g := Register(f, DefaultConfig(), service, slog.New(slog.DiscardHandler))
+		time.Sleep(2 * time.Second)
+		f.away.Store(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if f.registered.Load() != 1 {
+			t.Errorf("a registry that came back got %d registrations", f.registered.Load())
+		}
+		time.Sleep(4 * DefaultConfig().Interval)
+		synctest.Wait()
+		if n := f.registered.Load(); n != 5 {
+			t.Errorf("%d registrations after four intervals", n)
+		}
+		if err := g.End(t.Context()); err != nil {
+			t.Error(err)
+		}
+		n := f.registered.Load()
+		time.Sleep(time.Minute)
+		if f.registered.Load() != n || f.deregistered.Load() != 1 {
+			t.Error("it goes on after its end")
+		}
+	})
+}
+
+func TestRegistrationDoesNotWaitForARegistryThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{hang: make(chan struct{})}
+		start := time.Now()
+		g := Register(f, DefaultConfig(), service, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.End(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != answer+time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		close(f.hang)
+		synctest.Wait()
+		if f.deregistered.Load() != 1 {
+			t.Error("what arrived late was not taken back")
+		}
+	})
+}
