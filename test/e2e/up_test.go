@@ -28,19 +28,17 @@ var (
 func up(t *testing.T, data string, env ...string) *suite {
 	t.Helper()
 	s := &suite{}
-	started := 0 // how often it has said so before
 	s.Process = servers.Run(t, servers.Program{
 		Path: filepath.Join(bin, "calotype"),
 		Args: []string{"up", "--data", data, "--listen", "127.0.0.1:0"},
 		Env:  append([]string{"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn"}, env...),
 		Ready: func(_ context.Context, p *servers.Process) error {
 			log := p.Log()
-			found := restLine.FindAllStringSubmatch(log, -1)
-			if len(found) <= started {
+			found := restLine.FindStringSubmatch(log)
+			if found == nil {
 				return errors.New("it has not said that it is up")
 			}
-			started = len(found)
-			s.base, s.grpc = found[len(found)-1][1], map[string]string{}
+			s.base, s.grpc = found[1], map[string]string{}
 			for _, line := range grpcLine.FindAllStringSubmatch(log, -1) {
 				s.grpc[line[1]] = line[2]
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,7 @@ type Process struct {
 	env   []string                    // beside the test's own
 	ready func(context.Context) error // nil once it serves
 	log   string
+	from  int64 // where in the log the run under way begins
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the running program has ended and has been waited for
@@ -107,12 +109,13 @@ func (p *Process) Freeze() {
 // Thaw lets a frozen server go on.
 func (p *Process) Thaw() { p.signal(syscall.SIGCONT) }
 
-// Log returns the last of what the server wrote, at most 8 KiB.
+// Log returns the last of what the server wrote since it was started last, at most 8 KiB.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
+	text = text[min(p.from, int64(len(text))):]
 	return string(bytes.ToValidUTF8(text[max(0, len(text)-8<<10):], nil))
 }
 
@@ -121,7 +124,10 @@ func (p *Process) run() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()                       // the child has its own
+	defer log.Close() // the child has its own
+	if p.from, err = log.Seek(0, io.SeekEnd); err != nil {
+		return err
+	}
 	p.cmd = exec.Command(p.path, p.args...) //nolint:noctx // outlives any context of the test's; cleanup ends it
 	p.cmd.Env = append(p.cmd.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
