@@ -32,12 +32,19 @@ func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...c
 		ctx, cancel = context.WithTimeout(ctx, t.opts.RequestTimeout)
 		defer cancel()
 	}
-	return t.run(ctx, func(ctx context.Context, n *cluster.Node) (verdict, error) {
+	return t.run(ctx, func(ctx context.Context, n *cluster.Node) (v verdict, err error) {
+		whole := ctx
+		ctx, release := t.held(ctx, n)
+		defer func() {
+			release()
+			if err != nil && t.hold.moved && whole.Err() == nil {
+				v, err = silent, errSilent
+			}
+		}()
 		if len(t.opts.CallWrappers) == 0 {
 			return c.invoke(ctx, n, t, rsp)
 		}
-		var v verdict
-		err := wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, req client.Request, rsp any, _ client.CallOptions) error {
+		err = wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, req client.Request, rsp any, _ client.CallOptions) error {
 			var err error
 			v, err = c.invoke(ctx, n, t, rsp)
 			return err
@@ -120,6 +127,7 @@ const (
 	refused                 // it answered Unavailable
 	broke                   // the connection broke under the call; nobody knows whether it ran
 	unsent                  // the request provably did not reach a handler
+	silent                  // the node fell silent and the call was taken away
 	late                    // the deadline passed, or the caller left
 )
 

@@ -24,7 +24,7 @@ import (
 type Client struct {
 	cfg     ClientConfig
 	dial    []grpc.DialOption
-	mark    string // never leaves the client; see dialOptions
+	mark    string // never leaves the client; see dialer
 	allow   []string
 	methods methods
 
@@ -49,7 +49,7 @@ var _ client.Client = (*Client)(nil)
 func NewClient(cfg ClientConfig, opts ...client.Option) *Client {
 	cfg = cfg.withDefaults()
 	mark := "\x1f" + rand.Text() + "\x1f"
-	c := &Client{cfg: cfg, dial: cfg.dialOptions(mark), mark: mark, allow: slices.Clone(forwarded), groups: map[string]*group{}}
+	c := &Client{cfg: cfg, dial: cfg.dialOptions(), mark: mark, allow: slices.Clone(forwarded), groups: map[string]*group{}}
 	for _, k := range cfg.Forward {
 		c.allow = append(c.allow, strings.ToLower(k))
 	}
@@ -171,8 +171,9 @@ func (c *Client) group(service string, addresses []string) (*group, error) {
 	}
 	b := c.cfg.Balance
 	g = &group{budget: newBudget(0.2, 3), Cluster: cluster.New(cluster.Config{
-		Service: service, Registry: reg, Addresses: addresses, Dial: c.dial, Log: c.cfg.Log,
+		Service: service, Registry: reg, Addresses: addresses, Dialer: dialer(c.mark), Dial: c.dial, Log: c.cfg.Log,
 		FirstList: b.FirstList, Connect: b.Connect, Relist: b.Relist, EjectMin: b.EjectMin, EjectMax: b.EjectMax,
+		Silence: b.Silence, Patience: b.Patience, Observe: func(e cluster.Event) { c.observe(service, Event(e)) },
 	})}
 	c.groups[key] = g
 	return g, nil

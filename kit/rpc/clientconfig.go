@@ -30,6 +30,8 @@ type ClientConfig struct {
 	Forward []string
 	// RoundRobin takes nodes in turn in the place of the less loaded of two.
 	RoundRobin bool
+	// Observe is told what the client does beyond calling: it must be quick. Nil: nobody counts.
+	Observe func(service string, event Event)
 	// GRPC is handed to grpc.NewClient after everything else.
 	GRPC []grpc.DialOption
 }
@@ -41,6 +43,10 @@ type Balance struct {
 	Relist    time.Duration // how often the registry is asked beside its events; default 5 s
 	EjectMin  time.Duration // the first time a node is set aside; doubles; default 250 ms
 	EjectMax  time.Duration // default 30 s
+	// A node that owes an answer and sends nothing for Silence (default 50 ms) is asked for its health. When nothing at all
+	// comes in for Patience (default 80 ms) and four times what it usually takes to answer, no call goes there until it
+	// speaks again, and idempotent calls that wait there move to another node.
+	Silence, Patience time.Duration
 }
 
 func (c ClientConfig) withDefaults() ClientConfig {
@@ -53,29 +59,35 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	c.Balance.Relist = orElse(c.Balance.Relist, 5*time.Second)
 	c.Balance.EjectMin = orElse(c.Balance.EjectMin, 250*time.Millisecond)
 	c.Balance.EjectMax = orElse(c.Balance.EjectMax, 30*time.Second)
+	c.Balance.Silence = orElse(c.Balance.Silence, 50*time.Millisecond)
+	c.Balance.Patience = orElse(c.Balance.Patience, 80*time.Millisecond)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
 	return c
 }
 
-// dialOptions builds what connections are made with. mark goes into the text of an error to dial: a call whose error bears it
-// provably reached no handler, also when an earlier attempt of grpc-go's own left its trace on the call.
-func (c ClientConfig) dialOptions(mark string) []grpc.DialOption {
+// dialer puts mark into the text of an error to dial: a call whose error bears it provably reached no handler, also when an
+// earlier attempt of grpc-go's own left its trace on the call.
+func dialer(mark string) func(ctx context.Context, addr string) (net.Conn, error) {
+	d := &net.Dialer{KeepAlive: 15 * time.Second}
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return nil, fmt.Errorf("%s%w", mark, err)
+		}
+		return conn, nil
+	}
+}
+
+// dialOptions builds what connections are made with.
+func (c ClientConfig) dialOptions() []grpc.DialOption {
 	creds := insecure.NewCredentials()
 	if c.TLS != nil {
 		creds = credentials.NewTLS(c.TLS)
 	}
-	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
 	return append([]grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
-		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, "tcp", addr)
-			if err != nil {
-				return nil, fmt.Errorf("%s%w", mark, err)
-			}
-			return conn, nil
-		}),
 		// Short, for a node that returns is missed; jittered, for a thousand clients miss it.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 700 * time.Millisecond},

@@ -30,6 +30,7 @@ type clientStream struct {
 	receiving bool
 	received  bool
 	over      bool
+	letGo     func() // of the node, once the stream may no longer change it
 	err       error
 	release   func() bool
 }
@@ -97,14 +98,36 @@ func (s *clientStream) open(last error) error {
 }
 
 func (s *clientStream) openOn(n *cluster.Node) (cs grpc.ClientStream, err error) {
+	ctx := s.ctx
+	if !s.desc.ClientStreams {
+		ctx, s.letGo = s.held(ctx, n)
+	}
 	open := func(ctx context.Context, _ *registry.Node, _ client.Request, _ any, _ client.CallOptions) error {
 		cs, err = n.Conn.NewStream(s.extra.context(outgoing(ctx)), s.desc, s.method.full, s.extra.grpc...)
 		return err
 	}
-	if werr := wrapCall(s.opts.CallWrappers, open)(s.ctx, n.Registry, s.req, client.Stream(s), s.opts); werr != nil {
-		return nil, werr
+	if werr := wrapCall(s.opts.CallWrappers, open)(ctx, n.Registry, s.req, client.Stream(s), s.opts); werr != nil {
+		err = werr
 	}
-	return cs, err
+	if err != nil {
+		s.loosen()
+		return nil, err
+	}
+	return cs, nil
+}
+
+// loosen ends an attempt that failed. One that goes on must keep its context: settle only says that it stays.
+func (s *clientStream) loosen() {
+	if s.letGo != nil {
+		s.letGo()
+		s.letGo = nil
+	}
+}
+
+func (s *clientStream) settle() {
+	if s.letGo != nil {
+		s.node.Release(&s.hold.Call)
+	}
 }
 
 // reopen moves the stream to another node after err, where that is allowed, and sends again what had been sent.
@@ -114,8 +137,13 @@ func (s *clientStream) reopen(err error) bool {
 		return false
 	}
 	v := s.verdict(err)
-	if v != unsent && v != broke && v != refused {
+	s.settle()
+	if v != unsent && v != broke && v != refused && !s.hold.moved {
 		return false
+	}
+	s.loosen()
+	if s.hold.moved && s.ctx.Err() == nil {
+		v, err = silent, errSilent
 	}
 	last := s.c.failed(err, s.method.full, s.node.Registry.Id)
 	if !s.again(s.ctx, s.node, v, last) {
@@ -193,6 +221,7 @@ func (s *clientStream) Recv(m any) error {
 		case err == nil:
 			if !s.received {
 				s.received, s.first = true, nil
+				s.settle()
 				s.node.Succeeded()
 			}
 			if !s.desc.ServerStreams {
@@ -238,6 +267,7 @@ func (s *clientStream) finish(err error, v verdict) {
 		s.err = s.c.failed(err, s.method.full, "")
 	}
 	if s.node != nil {
+		s.loosen()
 		v.tell(s.node, 0)
 		s.node.End()
 	}

@@ -371,3 +371,46 @@ func TestBudgetEndsRetries(t *testing.T) {
 		t.Errorf("%d calls made %d retries", calls, extra)
 	}
 }
+
+// TestFrozenNode stops a process: it keeps its connection and answers nothing.
+func TestFrozenNode(t *testing.T) {
+	reg, list := startNodes(t, 3)
+	c := newClient(t, reg)
+	g := greeterv1.NewGreeterService("node", c)
+	l := startLoad(t, 4, func(ctx context.Context, n int64) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if n%4 == 0 {
+			s, err := g.Greetings(ctx, &greeterv1.GreetingsRequest{Count: 1})
+			if err != nil {
+				return err
+			}
+			return drainStream(s.RecvMsg)
+		}
+		_, err := g.Hello(ctx, &greeterv1.HelloRequest{Name: "x"})
+		return err
+	})
+	l.more(t, 500)
+	if err := list[0].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	l.more(t, 3000)
+	if err := list[0].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	var back atomic.Bool
+	eventually(t, "the thawed node is used", func() bool {
+		r, err := g.Hello(t.Context(), &greeterv1.HelloRequest{})
+		if err == nil && r.GetNode().GetId() == list[0].id {
+			back.Store(true)
+		}
+		return back.Load()
+	})
+	l.end(t, "one of three frozen")
+	if e := l.firstError.Load(); e != nil {
+		t.Errorf("an idempotent call failed: %v", *e)
+	}
+	if d := time.Duration(l.slowest.Load()); d > 3*time.Second {
+		t.Errorf("a call took %v: it waited for its deadline", d)
+	}
+}

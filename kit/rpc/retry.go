@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go-micro.dev/v4/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"calotype/kit/rpc/internal/cluster"
 )
@@ -21,7 +23,40 @@ type try struct {
 	group  *group
 	tried  []*cluster.Node
 	sent   int // attempts that may have reached a handler
+	hold   hold
 }
+
+// hold is an attempt that may move to another node while it waits for one that fell silent.
+type hold struct {
+	cluster.Call
+	cancel context.CancelFunc
+	moved  bool
+}
+
+// held lets an attempt on n move where that is harmless, and gives the context to make it under and what must end it.
+func (t *try) held(ctx context.Context, n *cluster.Node) (context.Context, func()) {
+	t.hold.moved = false
+	if !t.harmless() || t.sent >= t.opts.Retries {
+		return ctx, func() {}
+	}
+	ctx, t.hold.cancel = context.WithCancel(ctx)
+	n.Hold(&t.hold.Call, func() {
+		// Paid for before it is taken from its node: a call that may not be repeated there must be left to wait.
+		if !t.hold.moved && t.group.budget.retry() {
+			t.hold.moved = true
+			t.hold.cancel()
+		}
+	})
+	return ctx, func() {
+		n.Release(&t.hold.Call)
+		t.hold.cancel()
+	}
+}
+
+// errSilent is how an attempt ended that was taken from its node.
+var errSilent = status.Error(codes.Unavailable, "the node fell silent")
+
+func (t *try) harmless() bool { return t.method.idempotent || t.extra.idempotent }
 
 // run makes attempts. A node that was picked is counted out again when its attempt is over.
 func (t *try) run(ctx context.Context, attempt func(context.Context, *cluster.Node) (verdict, error)) error {
@@ -68,15 +103,23 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 		return len(t.tried) <= t.opts.Retries+len(t.group.Nodes())
 	}
 	t.sent++
-	harmless := t.method.idempotent || t.extra.idempotent
-	may := harmless && (v == broke || v == refused)
-	if t.opts.Retry != nil && harmless {
+	if v == silent { // its move was decided and paid for
+		t.c.observe(t.req.Service(), EventMove)
+		return true
+	}
+	may := t.harmless() && (v == broke || v == refused)
+	if t.opts.Retry != nil && t.harmless() {
 		ok, rerr := t.opts.Retry(ctx, t.req, t.sent, err)
 		may = ok && rerr == nil
 	}
-	if !may || t.sent > t.opts.Retries || !t.group.budget.retry() {
+	if !may || t.sent > t.opts.Retries {
 		return false
 	}
+	if !t.group.budget.retry() {
+		t.c.observe(t.req.Service(), EventSpent)
+		return false
+	}
+	t.c.observe(t.req.Service(), EventRetry)
 	wait := spacing(t.sent)
 	if t.opts.Backoff != nil {
 		if d, berr := t.opts.Backoff(ctx, t.req, t.sent); berr == nil {

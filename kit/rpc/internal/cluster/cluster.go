@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Config struct {
 	Service   string
 	Registry  registry.Registry // nil: Addresses are the nodes
 	Addresses []string
+	Dialer    func(ctx context.Context, addr string) (net.Conn, error) // nil: what Dial says
 	Dial      []grpc.DialOption
 	Log       *slog.Logger
 	FirstList time.Duration // how long a call waits for the first list
@@ -36,6 +38,25 @@ type Config struct {
 	Relist    time.Duration // how often the registry is asked without an event
 	EjectMin  time.Duration
 	EjectMax  time.Duration
+	Silence   time.Duration     // of a node that owes an answer, before it is asked for its health
+	Patience  time.Duration     // how long that may take, beyond what it takes usually
+	Observe   func(event Event) // nil: nobody counts
+}
+
+// Event is what happens to a node.
+type Event string
+
+// The events.
+const (
+	Ejected Event = "ejected" // set aside because calls failed
+	Silent  Event = "silent"  // no call goes there until something comes in
+	Back    Event = "back"    // from either
+)
+
+func (c *Cluster) event(e Event) {
+	if c.cfg.Observe != nil {
+		c.cfg.Observe(e)
+	}
 }
 
 // Cluster is safe for concurrent use. Close releases its connections and goroutines.

@@ -39,6 +39,7 @@ func (n *Node) Succeeded() {
 	}
 	if n.until.Load() != 0 {
 		n.until.Store(0)
+		n.cluster.event(Back)
 		n.cluster.bump()
 		n.cluster.cfg.Log.Info("a node is back", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id))
 	}
@@ -74,6 +75,7 @@ func (n *Node) eject(why string) {
 	n.until.Store(now.Add(d).UnixNano())
 	n.mu.Unlock()
 	n.fails.Store(0)
+	n.cluster.event(Ejected)
 	n.cluster.cfg.Log.Warn("a node is set aside", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id),
 		slog.String("why", why), slog.Duration("for", d))
 }

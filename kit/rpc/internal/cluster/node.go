@@ -24,20 +24,23 @@ type Node struct {
 	inFlight atomic.Int64
 	latency  ewma
 	ejection
+	pulse
 }
 
 func (c *Cluster) dial(rn *registry.Node) (*Node, error) {
-	conn, err := grpc.NewClient("passthrough:///"+rn.Address, c.cfg.Dial...)
-	if err != nil {
+	n := &Node{Registry: rn, cluster: c, hash: hashOf(rn.Id)}
+	n.min, n.max = c.cfg.EjectMin, c.cfg.EjectMax
+	n.wake, n.gone = make(chan struct{}, 1), make(chan struct{})
+	dial := c.cfg.Dial
+	if c.cfg.Dialer != nil { // first, so that one among Dial wins
+		dial = append([]grpc.DialOption{grpc.WithContextDialer(n.dialTo)}, dial...)
+	}
+	var err error
+	if n.Conn, err = grpc.NewClient("passthrough:///"+rn.Address, dial...); err != nil {
 		return nil, err
 	}
-	n := &Node{Registry: rn, Conn: conn, cluster: c, hash: hashOf(rn.Id)}
-	n.min, n.max = c.cfg.EjectMin, c.cfg.EjectMax
-	c.work.Add(1)
-	go func() {
-		defer c.work.Done()
-		n.attend()
-	}()
+	c.work.Go(n.attend)
+	c.work.Go(n.listen)
 	return n, nil
 }
 
@@ -72,6 +75,7 @@ func (n *Node) attend() {
 // Begin counts a call in. It is false for a node that has left meanwhile.
 func (n *Node) Begin() bool {
 	n.inFlight.Add(1)
+	n.stir()
 	if n.retired.Load() {
 		n.End()
 		return false
@@ -114,6 +118,7 @@ func (n *Node) close() error {
 	if n.closed.Swap(true) {
 		return nil
 	}
+	close(n.gone)
 	return n.Conn.Close()
 }
 
@@ -146,6 +151,8 @@ func (e *ewma) observe(d time.Duration) {
 	e.bits.Store(math.Float64bits(v))
 	e.at.Store(time.Now().UnixNano())
 }
+
+func (e *ewma) forget() { e.bits.Store(0) }
 
 // value is at least a tenth of a millisecond, so that noise between quick nodes does not outweigh what is running on them.
 func (e *ewma) value(now int64) float64 {

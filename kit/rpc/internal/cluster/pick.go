@@ -90,7 +90,7 @@ func (c *Cluster) choose(w Want) *Node {
 	var room [16]*Node
 	good := room[:0]
 	for _, n := range nodes {
-		if n.up.Load() && !slices.Contains(w.Tried, n) && n.admits(now) {
+		if n.up.Load() && !n.silent.Load() && !slices.Contains(w.Tried, n) && n.admits(now) {
 			if n.until.Load() != 0 {
 				return n // the probe
 			}
@@ -98,9 +98,9 @@ func (c *Cluster) choose(w Want) *Node {
 		}
 	}
 	// Nobody is left but those set aside or those that failed this very call: better one of them than nobody.
-	for pass := 0; len(good) == 0 && pass < 2; pass++ {
+	for pass := 0; len(good) == 0 && pass < 3; pass++ {
 		for _, n := range nodes {
-			if n.up.Load() && (pass > 0 || !slices.Contains(w.Tried, n)) {
+			if n.up.Load() && (pass > 0 || !slices.Contains(w.Tried, n)) && (pass > 1 || !n.silent.Load()) {
 				good = append(good, n)
 			}
 		}
@@ -123,8 +123,8 @@ func (c *Cluster) choose(w Want) *Node {
 	return lighter(good[i], good[j], now)
 }
 
-// usable is up and not set aside.
-func (n *Node) usable() bool { return n.up.Load() && n.until.Load() == 0 }
+// usable is up, not silent and not set aside.
+func (n *Node) usable() bool { return n.up.Load() && !n.silent.Load() && n.until.Load() == 0 }
 
 func lighter(a, b *Node, now int64) *Node {
 	if b.load(now) < a.load(now) {
