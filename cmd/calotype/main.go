@@ -2,17 +2,12 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"calotype/cmd/calotype/internal/command"
+	"calotype/kit/boot"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal drains; a second one, when nobody listens any more, ends the process at once.
-	context.AfterFunc(ctx, stop)
-	os.Exit(command.Main(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command.Main(boot.Signals("calotype"), os.Args[1:], os.Stdout, os.Stderr))
 }

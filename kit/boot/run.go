@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -87,20 +88,32 @@ func unknownFlags(fs *pflag.FlagSet, args []string) []fault.Field {
 	return out
 }
 
-// Main runs a process until it is done or told to leave: the first SIGINT or SIGTERM ends the context, the second the process. Exit
-// codes: 0 for an orderly end, 1 for a failure, 2 for a wrong configuration.
+// Main runs a process until it is done or told to leave; see Signals. Exit codes: 0 for an orderly end, 1 for a failure, 2 for a wrong
+// configuration.
 func Main(name string, run func(ctx context.Context, args []string) error) {
+	os.Exit(exitCode(name, run(Signals(name), os.Args[1:])))
+}
+
+// echo is how long a second signal is taken for the first one's echo: timeout(1) and a terminal's Ctrl-C under make send two.
+const echo = time.Second
+
+// Signals gives a context that the first SIGINT or SIGTERM ends. A second one, more than a second later, ends the process at once.
+func Signals(name string) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
+		told := time.Now()
 		cancel()
-		<-signals
-		fmt.Fprintln(os.Stderr, name+": told twice, ending at once")
-		os.Exit(130)
+		for range signals {
+			if time.Since(told) > echo {
+				fmt.Fprintln(os.Stderr, name+": told twice, ending at once")
+				os.Exit(130)
+			}
+		}
 	}()
-	os.Exit(exitCode(name, run(ctx, os.Args[1:])))
+	return ctx
 }
 
 func exitCode(name string, err error) int {
