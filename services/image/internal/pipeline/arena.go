@@ -69,14 +69,14 @@ func (a *arena) free() {
 }
 
 // own takes what an operation made.
-func (a *arena) own(result C.int, p *C.VipsImage, doing string) image {
+func (a *arena) own(result C.int, p *C.VipsImage, doing string) picture {
 	if result != 0 || p == nil {
 		a.fail(doing)
-		return image{a: a}
+		return picture{a: a}
 	}
 	a.owned = append(a.owned, p)
 	a.reins.add(p)
-	return image{a: a, p: p}
+	return picture{a: a, p: p}
 }
 
 func (a *arena) fail(doing string) {
@@ -86,8 +86,8 @@ func (a *arena) fail(doing string) {
 }
 
 // adopt takes a picture over from the arena that owns it.
-func (a *arena) adopt(im image) image {
+func (a *arena) adopt(im picture) picture {
 	im.a.owned = slices.DeleteFunc(im.a.owned, func(p *C.VipsImage) bool { return p == im.p })
 	a.owned = append(a.owned, im.p)
-	return image{a: a, p: im.p}
+	return picture{a: a, p: im.p}
 }

@@ -6,7 +6,7 @@ import "C"
 import "calotype/services/image/internal/recipe"
 
 // settle brings colours to 8-bit sRGB, or 8-bit grey, whatever they were.
-func (im image) settle() image {
+func (im picture) settle() picture {
 	if !im.ok() {
 		return im
 	}
@@ -23,7 +23,7 @@ func (im image) settle() image {
 }
 
 // plain labels or converts what is not sRGB or grey by its kind.
-func (im image) plain() image {
+func (im picture) plain() picture {
 	if !im.ok() {
 		return im
 	}
@@ -45,18 +45,18 @@ func (im image) plain() image {
 }
 
 // first keeps at most n bands.
-func (im image) first(n int) image {
+func (im picture) first(n int) picture {
 	if im.bands() <= n {
 		return im
 	}
 	return im.do("select bands", func(out **C.VipsImage) C.int { return C.ct_bands(im.p, C.int(n), out) })
 }
 
-func (im image) convert(to C.VipsInterpretation) image {
+func (im picture) convert(to C.VipsInterpretation) picture {
 	return im.do("convert colours", func(out **C.VipsImage) C.int { return C.ct_colourspace(im.p, to, out) })
 }
 
-func (im image) label(as C.VipsInterpretation) image {
+func (im picture) label(as C.VipsInterpretation) picture {
 	return im.do("label colours", func(out **C.VipsImage) C.int { return C.ct_label(im.p, as, out) })
 }
 
@@ -76,7 +76,7 @@ func read(c recipe.Color) colour {
 
 // on makes a picture and a colour fit each other: grey becomes colour where the colour is none, and an opacity is added where the
 // colour lets through. It returns the colour as the picture's bands want it.
-func (c colour) on(im image) (image, []float64) {
+func (c colour) on(im picture) (picture, []float64) {
 	if im.bands() < 3 && (c[0] != c[1] || c[1] != c[2]) {
 		im = im.convert(C.VIPS_INTERPRETATION_sRGB)
 	}

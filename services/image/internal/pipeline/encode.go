@@ -57,7 +57,7 @@ func outputFormat(want recipe.Format, from string, alpha bool) recipe.Format {
 }
 
 // encode computes a picture and writes it.
-func (im image) encode(o recipe.Output, format recipe.Format, pixels int64) []byte {
+func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []byte {
 	c := codecs[format]
 	if im.hasAlpha() && !c.alpha {
 		paper := read(o.Background)
@@ -84,5 +84,9 @@ func (im image) encode(o recipe.Output, format recipe.Format, pixels int64) []by
 		return nil
 	}
 	defer C.g_free(C.gpointer(data))
-	return C.GoBytes(data, C.int(n))
+	done := C.GoBytes(data, C.int(n))
+	if format == recipe.WebP && !o.KeepMetadata {
+		done = bareWebP(done)
+	}
+	return done
 }

@@ -101,7 +101,7 @@ func (e *Engine) admit(data []byte) (probe.Header, error) {
 }
 
 // describe takes the decoder's word where it knows more than the outline.
-func describe(src image, h probe.Header, bytes int) (job.Picture, error) {
+func describe(src picture, h probe.Header, bytes int) (job.Picture, error) {
 	s := src.size()
 	pic := job.Picture{Format: h.Format, ContentType: h.ContentType, Width: s.w, Height: s.h, Pages: h.Frames,
 		HasAlpha: src.hasAlpha(), Orientation: src.orientation(), Size: int64(bytes)}
@@ -119,11 +119,14 @@ type reading struct {
 }
 
 // open opens an original; pixels are decoded when they are read. The bytes stay where they are until pin lets go.
-func (e *Engine) open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how reading) image {
+func (e *Engine) open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how reading) picture {
 	format := map[string]C.int{probe.JPEG: C.CT_JPEG, probe.PNG: C.CT_PNG, probe.WebP: C.CT_WEBP, probe.GIF: C.CT_GIF,
 		probe.AVIF: C.CT_HEIF, probe.HEIC: C.CT_HEIF, probe.TIFF: C.CT_TIFF}[h.Format]
 	if how.scale == 0 {
 		how.scale = 1
+	}
+	if h.Format == probe.PNG {
+		data = probe.WithoutText(data)
 	}
 	pin.Pin(&data[0])
 	var out *C.VipsImage

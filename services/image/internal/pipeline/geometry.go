@@ -97,14 +97,14 @@ type forecast struct {
 // foresee walks the steps of a variant over a picture of a size.
 func foresee(steps []recipe.Step, in size) (forecast, error) {
 	f := forecast{out: in, enough: 1, streams: true}
-	free := true
+	free, reserve := true, 1.0
 	for _, s := range steps {
 		before := f.out
 		switch s := s.(type) {
 		case recipe.Resize:
 			whole := scaled(s, before)
 			if free {
-				f.enough = min(1, max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
+				f.enough = min(1, reserve*max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
 				free = false
 			}
 			f.out = framed(s, before)
@@ -118,6 +118,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 				return f, err
 			}
 			f.out = size{part.w, part.h}
+			reserve = 2 // the part's edges fall between pixels of the reduced original: by no more than a quarter of one in the end
 			f.streams = f.streams && s.Gravity != recipe.Auto
 		case recipe.Rotate:
 			if s.Angle != 180 {

@@ -205,11 +205,11 @@ func (j *rendering) base(a *arena, pin *runtime.Pinner, group []plan, streams bo
 	var base []canvas
 	for i := range count {
 		box := rect{0, i * frame.h, frame.w, frame.h}
-		c := canvas{image: strip, stands: j.from, raw: streams}
+		c := canvas{picture: strip, stands: j.from, raw: streams}
 		if streams {
-			c.image = strip.extract(box)
+			c.picture = strip.extract(box)
 		} else {
-			c.image = held(strip, a, func(im image) image {
+			c.picture = held(strip, a, func(im picture) picture {
 				im = im.extract(box)
 				if scale < 1 && frame.w > want.w && frame.h > want.h {
 					im = im.resize(want)
@@ -239,7 +239,7 @@ func (j *rendering) reading(scale float64, frames int) reading {
 }
 
 // held computes f of a picture, keeps the pixels in an arena and frees what led to them.
-func held(im image, keep *arena, f func(image) image) image {
+func held(im picture, keep *arena, f func(picture) picture) picture {
 	a := keep.reins.arena()
 	defer a.free()
 	done := f(im.in(a)).memory()
@@ -247,7 +247,7 @@ func held(im image, keep *arena, f func(image) image) image {
 		if keep.err == nil {
 			keep.err = a.err
 		}
-		return image{a: keep}
+		return picture{a: keep}
 	}
 	return keep.adopt(done)
 }
@@ -261,16 +261,16 @@ func (j *rendering) variant(p plan, base []canvas, streams bool) error {
 	if r.paper[3] == 0 && !codecs[p.format].alpha {
 		r.paper = white
 	}
-	var done []image
+	var done []picture
 	for _, c := range base {
-		apply := func(im image) image {
-			c.image = im
+		apply := func(im picture) picture {
+			c.picture = im
 			return r.apply(c)
 		}
 		if p.frames == 1 || streams {
 			done = append(done, apply(c.in(a)))
 		} else {
-			done = append(done, held(c.image, a, apply))
+			done = append(done, held(c.picture, a, apply))
 		}
 	}
 	out := done[0].size()

@@ -12,14 +12,14 @@ import (
 // canvas is a picture on its way through a variant's steps. Because the original may have been reduced beforehand, it also knows the
 // size that it stands for, in whose pixels the steps count.
 type canvas struct {
-	image
+	picture
 	stands size
 	raw    bool // the colours are still the original's
 }
 
 func (c canvas) settled() canvas {
 	if c.raw {
-		c.image, c.raw = c.image.settle(), false
+		c.picture, c.raw = c.picture.settle(), false
 	}
 	return c
 }
@@ -31,10 +31,10 @@ type run struct {
 	focus map[int]rect
 }
 
-func (r *run) apply(c canvas) image {
+func (r *run) apply(c canvas) picture {
 	for i, s := range r.steps {
 		if !c.ok() {
-			return c.image
+			return c.picture
 		}
 		switch s := s.(type) {
 		case recipe.Resize:
@@ -43,32 +43,32 @@ func (r *run) apply(c canvas) image {
 			c = r.crop(i, s, c)
 		case recipe.Rotate:
 			c = c.settled()
-			c.image = c.rotate(s.Angle)
+			c.picture = c.rotate(s.Angle)
 			if s.Angle != 180 {
 				c.stands = c.stands.turned()
 			}
 		case recipe.Flip:
 			c = c.settled()
 			if s.Horizontal {
-				c.image = c.flip(C.VIPS_DIRECTION_HORIZONTAL)
+				c.picture = c.flip(C.VIPS_DIRECTION_HORIZONTAL)
 			}
 			if s.Vertical {
-				c.image = c.flip(C.VIPS_DIRECTION_VERTICAL)
+				c.picture = c.flip(C.VIPS_DIRECTION_VERTICAL)
 			}
 		case recipe.Blur:
 			c = c.settled()
-			c.image = c.blur(s.Sigma)
+			c.picture = c.blur(s.Sigma)
 		case recipe.Sharpen:
 			c = c.settled()
-			c.image = c.sharpen(s.Sigma)
+			c.picture = c.sharpen(s.Sigma)
 		}
 	}
-	return c.settled().image
+	return c.settled().picture
 }
 
 func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 	whole := scaled(s, c.stands)
-	c.image = c.image.resize(whole)
+	c.picture = c.picture.resize(whole)
 	c.stands = whole
 	c = c.settled()
 	switch s.Mode {
@@ -79,7 +79,7 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		if s.Gravity == recipe.Auto && whole != part {
 			box, c = r.attend(i, part, c)
 		}
-		c.image, c.stands = c.extract(box), part
+		c.picture, c.stands = c.extract(box), part
 	case recipe.Pad:
 		to := size{s.Width, s.Height}
 		if to == whole {
@@ -89,9 +89,9 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		if s.Background != "" {
 			paper = read(s.Background)
 		}
-		im, values := paper.on(c.image)
+		im, values := paper.on(c.picture)
 		x, y := place(s.Gravity, to.w-whole.w, to.h-whole.h)
-		c.image, c.stands = im.embed(rect{x, y, to.w, to.h}, values), to
+		c.picture, c.stands = im.embed(rect{x, y, to.w, to.h}, values), to
 	}
 	return c
 }
@@ -111,13 +111,13 @@ func (r *run) crop(i int, s recipe.Crop, c canvas) canvas {
 		c = c.settled()
 		real, c = r.attend(i, size{real.w, real.h}, c)
 	}
-	c.image, c.stands = c.extract(real), size{box.w, box.h}
+	c.picture, c.stands = c.extract(real), size{box.w, box.h}
 	return c
 }
 
 // attend finds what draws the eye in the first frame that comes here. The picture is computed for it, and once only.
 func (r *run) attend(i int, part size, c canvas) (rect, canvas) {
-	c.image = c.memory()
+	c.picture = c.memory()
 	box, known := r.focus[i]
 	if !known {
 		box = c.attention(part)

@@ -46,3 +46,40 @@ func readPNG(data []byte) (Header, error) {
 	}
 	return h, broken("the PNG ends before its end chunk")
 }
+
+// textKept is how much text a PNG may carry into a decoder.
+const textKept = 64 << 10
+
+// WithoutText gives a PNG that Read accepted without its comments, when there are so many that unfolding them could cost a decoder
+// more than the picture: 64 KB of them unfold to 64 MB, and a file has room for a thousand times that.
+func WithoutText(data []byte) []byte {
+	text := 0
+	chunks(data, func(kind string, chunk []byte) {
+		if comment(kind) {
+			text += len(chunk)
+		}
+	})
+	if text <= textKept {
+		return data
+	}
+	lean := append(make([]byte, 0, len(data)-text), data[:8]...)
+	chunks(data, func(kind string, chunk []byte) {
+		if !comment(kind) {
+			lean = append(lean, chunk...)
+		}
+	})
+	return lean
+}
+
+func comment(kind string) bool { return kind == "zTXt" || kind == "iTXt" || kind == "tEXt" }
+
+func chunks(data []byte, f func(kind string, chunk []byte)) {
+	for at := 8; at+12 <= len(data); {
+		end := at + 12 + int(binary.BigEndian.Uint32(data[at:]))
+		if end > len(data) {
+			return
+		}
+		f(string(data[at+4:at+8]), data[at:end])
+		at = end
+	}
+}

@@ -109,6 +109,17 @@ func TestReadEndsWithATIFFThatDoesNot(t *testing.T) {
 	}
 }
 
+func TestWithoutText(t *testing.T) {
+	bomb := load(t, "bad/text-bomb.png")
+	lean := probe.WithoutText(bomb)
+	if _, err := probe.Read(lean); err != nil || len(lean) > 1000 {
+		t.Errorf("%d bytes are left, read with %v", len(lean), err)
+	}
+	if plain := load(t, "alpha.png"); len(probe.WithoutText(plain)) != len(plain) {
+		t.Error("a PNG without comments was changed")
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	names, err := filepath.Glob(filepath.Join(pictures, "*.*"))
 	if err != nil || len(names) < 10 {
@@ -126,6 +137,11 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("refused by %v", err)
 			}
 			return
+		}
+		if h.Format == probe.PNG {
+			if _, err := probe.Read(probe.WithoutText(data)); err != nil {
+				t.Fatalf("without its text: %v", err)
+			}
 		}
 		if h.Width < 1 || h.Height < 1 || h.Frames < 1 || h.ContentType == "" {
 			t.Fatalf("accepted as %+v", h)

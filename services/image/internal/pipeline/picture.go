@@ -22,39 +22,39 @@ func lastError(doing string) error {
 }
 
 // image is one picture of an arena: lazy, mostly, computed when something reads it.
-type image struct {
+type picture struct {
 	a *arena
 	p *C.VipsImage
 }
 
 // ok reports whether the picture is there and nothing failed before.
-func (im image) ok() bool { return im.p != nil && im.a.err == nil }
+func (im picture) ok() bool { return im.p != nil && im.a.err == nil }
 
 // in gives the same picture to another arena, whose operations on it then belong to that.
-func (im image) in(a *arena) image {
+func (im picture) in(a *arena) picture {
 	if a.err == nil {
 		a.err = im.a.err
 	}
-	return image{a: a, p: im.p}
+	return picture{a: a, p: im.p}
 }
 
-func (im image) size() size {
+func (im picture) size() size {
 	if im.p == nil {
 		return size{1, 1}
 	}
 	return size{int(im.p.Xsize), int(im.p.Ysize)}
 }
 
-func (im image) bands() int {
+func (im picture) bands() int {
 	if im.p == nil {
 		return 3
 	}
 	return int(im.p.Bands)
 }
 
-func (im image) hasAlpha() bool { return im.p != nil && C.vips_image_hasalpha(im.p) != 0 }
+func (im picture) hasAlpha() bool { return im.p != nil && C.vips_image_hasalpha(im.p) != 0 }
 
-func (im image) orientation() int {
+func (im picture) orientation() int {
 	if im.p == nil {
 		return 1
 	}
@@ -62,7 +62,7 @@ func (im image) orientation() int {
 }
 
 // profile is the embedded colour profile, or nil. It lives as long as the picture.
-func (im image) profile() []byte {
+func (im picture) profile() []byte {
 	name := C.CString(C.VIPS_META_ICC_NAME)
 	defer C.free(unsafe.Pointer(name))
 	var data unsafe.Pointer
@@ -74,15 +74,15 @@ func (im image) profile() []byte {
 }
 
 // do runs an operation that makes one picture of another.
-func (im image) do(doing string, f func(out **C.VipsImage) C.int) image {
+func (im picture) do(doing string, f func(out **C.VipsImage) C.int) picture {
 	if !im.ok() {
-		return image{a: im.a}
+		return picture{a: im.a}
 	}
 	var out *C.VipsImage
 	return im.a.own(f(&out), out, doing)
 }
 
-func (im image) extract(r rect) image {
+func (im picture) extract(r rect) picture {
 	if r == (rect{0, 0, im.size().w, im.size().h}) {
 		return im
 	}
@@ -92,30 +92,30 @@ func (im image) extract(r rect) image {
 }
 
 // memory computes the picture and keeps its pixels.
-func (im image) memory() image {
+func (im picture) memory() picture {
 	return im.do("compute", func(out **C.VipsImage) C.int { return C.ct_memory(im.p, out) })
 }
 
-func (im image) orient() image {
+func (im picture) orient() picture {
 	return im.do("orient", func(out **C.VipsImage) C.int { return C.ct_orient(im.p, out) })
 }
 
-func (im image) rotate(angle int) image {
+func (im picture) rotate(angle int) picture {
 	turns := map[int]C.VipsAngle{90: C.VIPS_ANGLE_D90, 180: C.VIPS_ANGLE_D180, 270: C.VIPS_ANGLE_D270}
 	return im.do("rotate", func(out **C.VipsImage) C.int { return C.ct_rotate(im.p, turns[angle], out) })
 }
 
-func (im image) flip(direction C.VipsDirection) image {
+func (im picture) flip(direction C.VipsDirection) picture {
 	return im.do("flip", func(out **C.VipsImage) C.int { return C.ct_flip(im.p, direction, out) })
 }
 
 // resize brings the picture to exactly a size. Where it is partly transparent, hidden colours do not bleed out.
-func (im image) resize(to size) image {
+func (im picture) resize(to size) picture {
 	from := im.size()
 	if from == to {
 		return im
 	}
-	return im.weighted(func(im image) image {
+	return im.weighted(func(im picture) picture {
 		im = im.do("resize", func(out **C.VipsImage) C.int {
 			return C.ct_resize(im.p, C.double(float64(to.w)/float64(from.w)), C.double(float64(to.h)/float64(from.h)), out)
 		})
@@ -130,12 +130,12 @@ func (im image) resize(to size) image {
 }
 
 // stretch repeats the last row and column.
-func (im image) stretch(to size) image {
+func (im picture) stretch(to size) picture {
 	return im.do("stretch", func(out **C.VipsImage) C.int { return C.ct_stretch(im.p, C.int(to.w), C.int(to.h), out) })
 }
 
 // weighted runs an operation on colours that are multiplied with their transparency.
-func (im image) weighted(f func(image) image) image {
+func (im picture) weighted(f func(picture) picture) picture {
 	if !im.hasAlpha() {
 		return f(im)
 	}
@@ -145,25 +145,25 @@ func (im image) weighted(f func(image) image) image {
 	return im.do("unpremultiply", func(out **C.VipsImage) C.int { return C.ct_unpremultiply(im.p, out) }).cast(format)
 }
 
-func (im image) cast(to C.VipsBandFormat) image {
+func (im picture) cast(to C.VipsBandFormat) picture {
 	if im.ok() && im.p.BandFmt == to {
 		return im
 	}
 	return im.do("cast", func(out **C.VipsImage) C.int { return C.ct_cast(im.p, to, out) })
 }
 
-func (im image) blur(sigma float64) image {
-	return im.weighted(func(im image) image {
+func (im picture) blur(sigma float64) picture {
+	return im.weighted(func(im picture) picture {
 		return im.do("blur", func(out **C.VipsImage) C.int { return C.ct_blur(im.p, C.double(sigma), out) })
 	})
 }
 
-func (im image) sharpen(sigma float64) image {
+func (im picture) sharpen(sigma float64) picture {
 	return im.do("sharpen", func(out **C.VipsImage) C.int { return C.ct_sharpen(im.p, C.double(sigma), out) })
 }
 
 // attention finds the part of a size that draws the eye.
-func (im image) attention(part size) rect {
+func (im picture) attention(part size) rect {
 	r := rect{0, 0, part.w, part.h}
 	if !im.ok() {
 		return r
@@ -176,31 +176,31 @@ func (im image) attention(part size) rect {
 	return r
 }
 
-func (im image) embed(r rect, background []float64) image {
+func (im picture) embed(r rect, background []float64) picture {
 	return im.do("pad", func(out **C.VipsImage) C.int {
 		return C.ct_embed(im.p, C.int(r.x), C.int(r.y), C.int(r.w), C.int(r.h), (*C.double)(&background[0]), C.int(len(background)), out)
 	})
 }
 
-func (im image) flatten(background []float64) image {
+func (im picture) flatten(background []float64) picture {
 	return im.do("flatten", func(out **C.VipsImage) C.int {
 		return C.ct_flatten(im.p, (*C.double)(&background[0]), C.int(len(background)), out)
 	})
 }
 
-func (im image) addAlpha() image {
+func (im picture) addAlpha() picture {
 	if im.hasAlpha() {
 		return im
 	}
 	return im.do("add transparency", func(out **C.VipsImage) C.int { return C.ct_addalpha(im.p, out) })
 }
 
-func (im image) clean(keep bool) image {
+func (im picture) clean(keep bool) picture {
 	return im.do("clean", func(out **C.VipsImage) C.int { return C.ct_clean(im.p, flag(keep), out) })
 }
 
 // frames joins pictures of one size into the strip that libvips takes an animation for.
-func frames(a *arena, list []image) image {
+func frames(a *arena, list []picture) picture {
 	if len(list) == 1 {
 		return list[0]
 	}
@@ -226,4 +226,4 @@ func flag(b bool) C.int {
 }
 
 // read computes every pixel and tells whether that went well.
-func (im image) read() bool { return im.ok() && C.ct_read(im.p) == 0 }
+func (im picture) read() bool { return im.ok() && C.ct_read(im.p) == 0 }

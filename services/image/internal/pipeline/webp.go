@@ -1,0 +1,27 @@
+package pipeline
+
+import "encoding/binary"
+
+// bareWebP takes EXIF, XMP and profile out of a WebP: libvips before 8.15 writes an EXIF of its own making whatever it is told.
+func bareWebP(data []byte) []byte {
+	const head = 12
+	if len(data) < head {
+		return data
+	}
+	out := append(make([]byte, 0, len(data)), data[:head]...)
+	for at := head; at+8 <= len(data); {
+		kind, size := string(data[at:at+4]), int(binary.LittleEndian.Uint32(data[at+4:]))
+		end := min(at+8+size+size&1, len(data))
+		switch kind {
+		case "EXIF", "XMP ", "ICCP":
+		case "VP8X":
+			out = append(out, data[at:end]...)
+			out[len(out)-(end-at)+8] &^= 0x20 | 0x08 | 0x04 // the flags that announce them
+		default:
+			out = append(out, data[at:end]...)
+		}
+		at = end
+	}
+	binary.LittleEndian.PutUint32(out[4:], uint32(len(out)-8))
+	return out
+}
