@@ -46,7 +46,7 @@ func start(t testing.TB) running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, leave := context.WithCancel(context.Background())
+	ctx, leave := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
 	stopped := false
@@ -164,8 +164,12 @@ func TestServiceForPlainGRPC(t *testing.T) {
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	again, late := time.NewTicker(2*time.Millisecond), time.After(10*time.Second)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-again.C:
+		case <-late:
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"crypto/sha256"
+	"errors"
 	"hash"
 	"io"
 
@@ -68,7 +69,7 @@ type verifier struct {
 func (v *verifier) Read(p []byte) (int, error) {
 	n, err := v.r.Read(p)
 	v.sum.Write(p[:n])
-	if err == io.EOF && Digest(v.sum.Sum(nil)) != v.want {
+	if errors.Is(err, io.EOF) && Digest(v.sum.Sum(nil)) != v.want {
 		err = Corrupt(v.want)
 	}
 	return n, err

@@ -52,12 +52,14 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 			s := open(t)
 			c.check(t, s)
 			// A server learns a little later that its caller has left.
-			left := s.Leftovers(t)
-			for deadline := time.Now().Add(10 * time.Second); len(left) > 0 && time.Now().Before(deadline); left = s.Leftovers(t) {
-				time.Sleep(5 * time.Millisecond)
-			}
-			if len(left) > 0 {
-				t.Errorf("left behind: %v", left)
+			again, late := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+			defer again.Stop()
+			for left := s.Leftovers(t); len(left) > 0; left = s.Leftovers(t) {
+				select {
+				case <-again.C:
+				case <-late:
+					t.Fatalf("left behind: %v", left)
+				}
 			}
 		})
 	}

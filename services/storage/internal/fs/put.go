@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -134,11 +135,11 @@ func (s *Store) inspect(ctx context.Context, d blob.Digest) (blob.Info, error) {
 		if err := ctx.Err(); err != nil {
 			return info, err
 		}
-		switch _, err := r.Read(*buf); err {
-		case nil:
-		case io.EOF:
+		_, err := r.Read(*buf)
+		if errors.Is(err, io.EOF) {
 			return info, nil
-		default:
+		}
+		if err != nil {
 			return info, err
 		}
 	}

@@ -136,18 +136,13 @@ func wantStatus(t *testing.T, err error, code codes.Code, reason string) *status
 // files waits until no temporary is left, and gives the names of the blobs.
 func (s service) files(t *testing.T) []string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	s.wait(t, "no temporary is left", func() bool {
 		left, err := filepath.Glob(filepath.Join(s.root, "tmp", "*", "*"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("temporaries are left: %v", left)
-		}
-	}
+		return len(left) == 0
+	})
 	blobs, err := filepath.Glob(filepath.Join(s.root, "blobs", "*", "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -247,8 +242,12 @@ func TestCallersWhoVanishLeaveNothing(t *testing.T) {
 
 func (s service) wait(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	again, late := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-again.C:
+		case <-late:
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
