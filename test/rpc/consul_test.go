@@ -1,0 +1,50 @@
+package rpc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	greeterv1 "calotype/proto/greeter/v1"
+)
+
+// The agent is away for longer than a registration lives (8 s) and longer than any list is kept without asking again (5 s): what
+// holds then holds for an hour.
+const away = 12 * time.Second
+
+// TestConsulAway kills the agent, and freezes it, under load: no call may fail or be slow, and a node that joined meanwhile must
+// be used within 3 s of the agent's return.
+func TestConsulAway(t *testing.T) {
+	w := newWorld(t)
+	w.three(t)
+	l := startLoad(t, 100, func(ctx context.Context) (*greeterv1.HelloResponse, error) {
+		return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "x"})
+	})
+	for _, f := range []struct {
+		name, joins   string
+		goes, returns func()
+	}{
+		{"killed", "n3", w.consul.Kill, w.consul.Start},
+		{"frozen", "n4", w.consul.Freeze, w.consul.Thaw},
+	} {
+		at := time.Now()
+		f.goes()
+		w.start(t, f.joins)
+		l.lasts(t, away-time.Since(at))
+		f.returns()
+		took := w.answers(t, f.joins)
+		all, failed := l.between(at, time.Hour)
+		t.Logf("%s for %v: %d calls, %d failed, p50 %v, p99 %v, slowest %v; %s is used %v after the return", f.name, away, len(all), len(failed),
+			quantile(all, .5), quantile(all, .99), quantile(all, 1), f.joins, took.Round(time.Millisecond))
+		for _, err := range failed {
+			t.Error(err)
+		}
+		if slowest := quantile(all, 1); slowest >= deadline {
+			t.Errorf("%s: a call took %v", f.name, slowest)
+		}
+		if took > 3*time.Second {
+			t.Errorf("%s: the node that joined is used %v after the agent's return, want within 3s", f.name, took)
+		}
+	}
+	w.answers(t, "n0", "n1", "n2", "n3", "n4")
+}
