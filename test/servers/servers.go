@@ -51,13 +51,13 @@ func freePorts(t testing.TB, n int) []int {
 		if tries > 100*n {
 			t.Fatalf("no %d free ports on the loopback interface", n)
 		}
-		tcp, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // takes no time, and no context could stop it
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatalf("look for a free port: %v", err)
 		}
 		defer tcp.Close() // held until all are found, so that no port is given twice
 		port := tcp.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenPacket("udp", local(port)) //nolint:noctx // the same
+		udp, err := net.ListenPacket("udp", local(port))
 		if err != nil {
 			continue
 		}
