@@ -22,13 +22,13 @@ import (
 
 // Config says where a queue is and how patient it is.
 type Config struct {
-	Path          string        `koanf:"path"`
-	Lease         time.Duration `koanf:"lease"`          // how long a message stays with a consumer that shows no life
-	MaxDeliveries int           `koanf:"max_deliveries"` // how many deliveries may be lost before a message is set aside
-	Poll          time.Duration `koanf:"poll"`           // how soon messages of other processes are seen
+	Path          string        `koanf:"path" doc:"file of the embedded queue"`
+	Lease         time.Duration `koanf:"lease" doc:"how long a message stays with a consumer that shows no life"`
+	MaxDeliveries int           `koanf:"max_deliveries" doc:"how many deliveries may be lost before a message is set aside"`
+	Poll          time.Duration `koanf:"poll" doc:"how soon messages of other processes are seen"`
 	// Exclusive means that no other process uses the file: leases found at Open belong to nobody and are given back at once.
 	// It is enforced where the system has advisory locks.
-	Exclusive bool `koanf:"exclusive"`
+	Exclusive bool `koanf:"exclusive" doc:"no other process uses the queue's file, so that a restart goes on at once"`
 }
 
 // DefaultConfig lacks only the path.

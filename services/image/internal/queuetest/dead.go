@@ -32,7 +32,7 @@ func setAside(t *testing.T, x *exercise) {
 
 func deliveryLimit(t *testing.T, x *exercise) {
 	const limit = 3
-	b := x.new(t, Settings{Lease: 200 * time.Millisecond, MaxDeliveries: limit})
+	b := x.new(t, Settings{Lease: 600 * time.Millisecond, MaxDeliveries: limit})
 	q := b.Connect(t)
 	publish(t, q, "t", job.Message{ID: "poison", Headers: map[string]string{"k": "v"}, Body: []byte("x")})
 	for want := 1; want <= limit; want++ {
@@ -58,7 +58,7 @@ func deliveryLimit(t *testing.T, x *exercise) {
 }
 
 func deadLettersHaveNoLimit(t *testing.T, x *exercise) {
-	b := x.new(t, Settings{Lease: 200 * time.Millisecond, MaxDeliveries: 1})
+	b := x.new(t, Settings{Lease: 600 * time.Millisecond, MaxDeliveries: 1})
 	q := b.Connect(t)
 	publish(t, q, "t", numbered(1)...)
 	consuming(t, q, "t", 1, func(context.Context, job.Delivery) job.Verdict { return job.SetAside("a test") })

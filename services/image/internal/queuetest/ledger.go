@@ -99,6 +99,8 @@ func losesNothing(t *testing.T, x *exercise) {
 	if d := depth(t, q, "t.dead"); d.Ready > 0 {
 		t.Errorf("%d messages were set aside", d.Ready)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, f := range l.faults {
 		t.Error(f)
 	}

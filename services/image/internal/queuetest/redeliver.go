@@ -122,14 +122,14 @@ func closingGivesBack(t *testing.T, x *exercise) {
 
 // longWork takes several leases; another message, told to wait as long, is the clock.
 func longWork(t *testing.T, x *exercise) {
-	const lease = 300 * time.Millisecond
+	const lease = time.Second
 	b := x.new(t, Settings{Lease: lease, MaxDeliveries: 3})
 	q := b.Connect(t)
 	passed := make(chan struct{})
 	publish(t, q, "clock", numbered(1)...)
 	consuming(t, q, "clock", 1, func(_ context.Context, d job.Delivery) job.Verdict {
 		if d.Attempt == 1 {
-			return job.Again(4 * lease)
+			return job.Again(3 * lease)
 		}
 		close(passed)
 		return job.Done()

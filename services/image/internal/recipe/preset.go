@@ -18,8 +18,8 @@ type Preset struct {
 // PresetConfig describes a preset in the words of the URL grammar. Variants are "name:options" each, for example
 // "small:w_320,f_webp"; a preset without any is switched off.
 type PresetConfig struct {
-	Description string   `koanf:"description"`
-	Variants    []string `koanf:"variants"`
+	Description string   `koanf:"description" doc:"what the preset is for"`
+	Variants    []string `koanf:"variants" doc:"name:options each, for example small:w_320,f_webp; none switches the preset off"`
 }
 
 // Presets are the presets of a configuration by name.
