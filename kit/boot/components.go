@@ -54,7 +54,7 @@ func (c *components) start() {
 	for _, p := range c.parts {
 		go func() {
 			defer close(p.done)
-			if err := run(c.ctx, p); err != nil {
+			if err := p.run(c.ctx); err != nil {
 				c.mu.Lock()
 				c.errs = append(c.errs, err)
 				c.mu.Unlock()
@@ -67,7 +67,7 @@ func (c *components) start() {
 }
 
 // run turns a panic into an error: the service then leaves in order.
-func run(ctx context.Context, p component) (err error) {
+func (p component) run(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s panicked: %v\n%s", p.name, r, debug.Stack())

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go-micro.dev/v4/registry"
@@ -47,7 +48,7 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 	s := &httpServer{
 		listener: l, advertise: cfg.Advertise, cfg: h.cfg.Registry, log: h.Log, done: make(chan struct{}),
 		http: &http.Server{
-			Handler: handler, TLSConfig: cfg.TLS,
+			TLSConfig:         cfg.TLS,
 			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog:  slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
 			Protocols: new(http.Protocols),
@@ -55,6 +56,7 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 		opts: server.NewOptions(server.Name(name), server.Id(h.ID), server.Version(h.Version), server.Registry(h.Registry),
 			server.Address(l.Addr().String()), server.Metadata(maps.Clone(cfg.Metadata))),
 	}
+	s.http.Handler = s.partings(handler)
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetHTTP2(true)
 	s.http.Protocols.SetUnencryptedHTTP2(cfg.TLS == nil)
@@ -74,6 +76,7 @@ type httpServer struct {
 	log       *slog.Logger
 	opts      server.Options
 
+	leaving  atomic.Bool
 	mu       sync.Mutex
 	reg      *kitregistry.Registration
 	started  bool
@@ -81,6 +84,17 @@ type httpServer struct {
 	drain    context.CancelFunc
 	done     chan struct{}
 	err      error
+}
+
+// partings makes each answer of a server that leaves the last one of its connection. Closing idle connections at once instead would
+// meet requests that are on their way.
+func (s *httpServer) partings(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it for HTTP/2
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 var errHTTP = errors.New("boot: an HTTP service has routes, not RPC handlers")
@@ -117,20 +131,16 @@ func (s *httpServer) Start() error {
 		return err
 	}
 	s.started = true
+	scheme, serve := "http", func() error { return s.http.Serve(s.listener) }
+	if s.http.TLSConfig != nil { // asked before serving, which sets one of its own
+		scheme, serve = "https", func() error { return s.http.ServeTLS(s.listener, "", "") }
+	}
 	go func() {
 		defer close(s.done)
-		serve := func() error { return s.http.Serve(s.listener) }
-		if s.http.TLSConfig != nil {
-			serve = func() error { return s.http.ServeTLS(s.listener, "", "") }
-		}
 		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 			s.err = fmt.Errorf("serving HTTP: %w", err)
 		}
 	}()
-	scheme := "http"
-	if s.http.TLSConfig != nil {
-		scheme = "https"
-	}
 	md := maps.Clone(s.opts.Metadata)
 	if md == nil {
 		md = map[string]string{}
@@ -167,8 +177,7 @@ func advertised(told, listen string) (string, error) {
 }
 
 func (s *httpServer) Deregister(ctx context.Context) error {
-	// From here on answers ask to close the connection, so that none is used while the listener closes.
-	s.http.SetKeepAlivesEnabled(false)
+	s.leaving.Store(true)
 	s.mu.Lock()
 	reg := s.reg
 	s.mu.Unlock()

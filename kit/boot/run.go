@@ -140,14 +140,15 @@ type Runner interface{ Run(context.Context) error }
 func RunAll(ctx context.Context, runners ...Runner) error {
 	up := make([]*running, 0, len(runners))
 	over := make(chan struct{}, len(runners))
+	all := true
 	for _, r := range runners {
 		one := start(r, over)
 		up = append(up, one)
-		if !one.wait(ctx, over) {
+		if all = one.wait(ctx, over); !all {
 			break
 		}
 	}
-	if len(up) == len(runners) {
+	if all {
 		select {
 		case <-ctx.Done():
 		case <-over:

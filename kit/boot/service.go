@@ -164,7 +164,6 @@ func (s *Service) Go(name string, f func(ctx context.Context) error) { s.parts.a
 
 // Run serves until ctx ends or something fails, then leaves in order. It is called once.
 func (s *Service) Run(ctx context.Context) error {
-	defer s.gate.Remove()
 	defer context.AfterFunc(ctx, func() { s.leave(nil) })()
 	err := s.micro.Run()
 	select {

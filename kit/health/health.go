@@ -131,7 +131,7 @@ func (c *Checks) set(s *state, err error) {
 	}
 }
 
-// Gate makes a service's own yes or no; it begins closed.
+// Gate makes a service's own yes or no. It begins closed, and stays when its service has ended: a process that has left is not ready.
 func (c *Checks) Gate(name string) *Gate {
 	g := &Gate{checks: c, name: name}
 	g.Set(false)
@@ -157,14 +157,6 @@ func (g *Gate) Ready() bool {
 	g.checks.mu.Lock()
 	defer g.checks.mu.Unlock()
 	return g.checks.gates[g.name] && g.checks.passing()
-}
-
-// Remove takes the gate away: its service is gone and says nothing any more.
-func (g *Gate) Remove() {
-	g.checks.mu.Lock()
-	delete(g.checks.gates, g.name)
-	g.checks.mu.Unlock()
-	g.checks.notify()
 }
 
 // Ready reports whether the process can take work.

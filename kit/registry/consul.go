@@ -143,12 +143,10 @@ func (w *watcher) run() {
 		switch {
 		case err != nil:
 			index = 0 // after a failure the next answer counts, whatever its index
-			select {
-			case <-time.After(time.Second):
-			case <-w.ctx.Done():
-			}
+			w.pause(time.Second)
 			continue
 		case meta.LastIndex == index:
+			w.pause(breath)
 			continue
 		}
 		index = meta.LastIndex
@@ -160,6 +158,17 @@ func (w *watcher) run() {
 			}
 		}
 		before = now
+		w.pause(breath)
+	}
+}
+
+// breath keeps a service whose nodes change all the time, or a proxy that does not block, from being asked all the time.
+const breath = 50 * time.Millisecond
+
+func (w *watcher) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-w.ctx.Done():
 	}
 }
 
