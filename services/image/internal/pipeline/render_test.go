@@ -72,8 +72,18 @@ func TestSteps(t *testing.T) {
 
 func TestBlurBlurs(t *testing.T) {
 	e := engine(t)
-	m := e.look(t, e.make(t, load(t, "orientation-1.jpg"), variant(recipe.PNG, recipe.Blur{Sigma: 12})))
-	at(t, m, 59, 20, color.NRGBA{130, 110, 50, 255}) // half way between red and green
+	for _, sigma := range []float64{0.5, 3, 5.9, 6, 12, 20, 100} {
+		m := e.look(t, e.make(t, load(t, "orientation-1.jpg"), variant(recipe.PNG, recipe.Blur{Sigma: sigma})))
+		if m.Bounds().Dx() != 120 || m.Bounds().Dy() != 80 {
+			t.Errorf("sigma %v: %v", sigma, m.Bounds())
+		}
+		if sigma >= 3 && sigma <= 20 {
+			at(t, m, 59, 10, color.NRGBA{130, 110, 50, 255}) // half way between red and green
+		}
+		if sigma == 12 { // one sigma right of the edge, 84% of the way to green
+			at(t, m, 71, 5, color.NRGBA{69, 158, 57, 255})
+		}
+	}
 }
 
 // What draws the eye is the orange disc, wherever the transparent green is.

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -47,15 +48,15 @@ func readPNG(data []byte) (Header, error) {
 	return h, broken("the PNG ends before its end chunk")
 }
 
-// textKept is how much text a PNG may carry into a decoder.
-const textKept = 64 << 10
+// textKept is how much packed text a PNG may carry into a decoder.
+const textKept = 16 << 10
 
-// WithoutText gives a PNG that Read accepted without its comments, when there are so many that unfolding them could cost a decoder
+// WithoutText gives a PNG that Read accepted without its packed comments, when there are so many that unfolding them could cost a decoder
 // more than the picture: 64 KB of them unfold to 64 MB, and a file has room for a thousand times that.
 func WithoutText(data []byte) []byte {
 	text := 0
 	chunks(data, func(kind string, chunk []byte) {
-		if comment(kind) {
+		if packed(kind, chunk) {
 			text += len(chunk)
 		}
 	})
@@ -64,14 +65,21 @@ func WithoutText(data []byte) []byte {
 	}
 	lean := append(make([]byte, 0, len(data)-text), data[:8]...)
 	chunks(data, func(kind string, chunk []byte) {
-		if !comment(kind) {
+		if !packed(kind, chunk) {
 			lean = append(lean, chunk...)
 		}
 	})
 	return lean
 }
 
-func comment(kind string) bool { return kind == "zTXt" || kind == "iTXt" || kind == "tEXt" }
+// packed reports whether a chunk is text that is compressed: a zTXt, or an iTXt with the flag set that follows its keyword.
+func packed(kind string, chunk []byte) bool {
+	if kind == "zTXt" {
+		return true
+	}
+	end := bytes.IndexByte(chunk[8:], 0)
+	return kind == "iTXt" && end >= 0 && end+9 < len(chunk) && chunk[end+9] != 0
+}
 
 func chunks(data []byte, f func(kind string, chunk []byte)) {
 	for at := 8; at+12 <= len(data); {
