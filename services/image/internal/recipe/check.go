@@ -13,10 +13,10 @@ var validName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 // Check finds everything that is wrong with a recipe, whatever the original. Paths are written as in JSON:
 // "variants[1].output.quality"; messages name the variant.
 func (r Recipe) Check() []fault.Field {
-	var fields []fault.Field
 	if n := len(r.Variants); n == 0 || n > MaxVariants {
-		fields = append(fields, fault.Field{Path: "variants", Message: fmt.Sprintf("there are %d variants; 1..%d are needed", n, MaxVariants)})
+		return []fault.Field{{Path: "variants", Message: fmt.Sprintf("there are %d variants; 1..%d are needed", n, MaxVariants)}}
 	}
+	var fields []fault.Field
 	first := map[string]int{}
 	for i, v := range r.Variants {
 		at := fmt.Sprintf("variants[%d]", i)
@@ -36,10 +36,10 @@ func (r Recipe) Check() []fault.Field {
 
 // Check finds everything that is wrong with a variant but for its name, which not every variant has.
 func (v Variant) Check() []fault.Field {
-	var fields []fault.Field
 	if n := len(v.Steps); n > MaxSteps {
-		fields = append(fields, fault.Field{Path: "operations", Message: fmt.Sprintf("there are %d operations; at most %d are done", n, MaxSteps)})
+		return []fault.Field{{Path: "operations", Message: fmt.Sprintf("there are %d operations; at most %d are done", n, MaxSteps)}}
 	}
+	var fields []fault.Field
 	for i, s := range v.Steps {
 		for _, f := range checkStep(s) {
 			f.Path = strings.TrimSuffix(fmt.Sprintf("operations[%d].%s", i, f.Path), ".")

@@ -13,6 +13,10 @@ import (
 func ParseNamed(specs []string) ([]Variant, error) {
 	var variants []Variant
 	var fields []fault.Field
+	if len(specs) > MaxVariants {
+		fields = append(fields, fault.Field{Path: "variants", Message: fmt.Sprintf("there are %d variants; at most %d are made", len(specs), MaxVariants)})
+		specs = nil
+	}
 	for i, spec := range specs {
 		name, options, ok := strings.Cut(spec, ":")
 		if !ok {

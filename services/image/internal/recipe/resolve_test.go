@@ -98,6 +98,21 @@ func TestResolveNamesEveryFault(t *testing.T) {
 	}
 }
 
+// However much is sent, little is answered.
+func TestTooMuchIsOneFault(t *testing.T) {
+	many := make([]Variant, 1000)
+	_, err := ParseNamed(make([]string, 1000))
+	for what, fields := range map[string][]fault.Field{
+		"variants":   (Recipe{many}).Check(),
+		"operations": Variant{Steps: make([]Step, 1000)}.Check(),
+		"named":      fault.As(err).Fields,
+	} {
+		if len(fields) != 1 {
+			t.Errorf("%s: %d faults", what, len(fields))
+		}
+	}
+}
+
 func TestNegotiate(t *testing.T) {
 	const browser = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8"
 	photo := Source{Format: "jpeg", Pages: 1}
