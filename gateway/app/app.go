@@ -16,7 +16,7 @@ type App struct{ *boot.Service }
 // New builds the routes over the process's RPC client and opens the listener.
 func New(cfg Config, host *boot.Host) (*App, error) {
 	leaving, leave := context.WithCancel(context.Background())
-	site, err := newSite(cfg, host, leaving)
+	site, err := newSite(leaving, cfg, host)
 	if err != nil {
 		leave()
 		return nil, err

@@ -161,7 +161,7 @@ func TestTooLargeIsToldBeforeTheBodyIsRead(t *testing.T) {
 	s.must(err)
 	text, _ := io.ReadAll(rsp.Body)
 	rsp.Body.Close()
-	s.wantProblem(rsp, string(text), 413, "TOO_LARGE")
+	s.wantProblem(read(rsp), string(text), 413, "TOO_LARGE")
 	if n := body.reads.Load(); n != 0 {
 		t.Errorf("the body was read %d times", n)
 	}
@@ -170,15 +170,15 @@ func TestTooLargeIsToldBeforeTheBodyIsRead(t *testing.T) {
 	endless := &unread{}
 	r = s.request("POST", "/v1/images", endless)
 	r.ContentLength = -1
-	rsp, text2 := s.do(r)
-	s.wantProblem(rsp, text2, 413, "TOO_LARGE")
+	got, text2 := s.do(r)
+	s.wantProblem(got, text2, 413, "TOO_LARGE")
 	if len(s.images.created) != 0 {
 		t.Error("an image was registered")
 	}
 
 	form, ct := form("file", string(noise(1<<20+1)))
-	rsp, text3 := s.do(s.request("POST", "/v1/images", form, "Content-Type", ct))
-	s.wantProblem(rsp, text3, 413, "TOO_LARGE")
+	got, text3 := s.do(s.request("POST", "/v1/images", form, "Content-Type", ct))
+	s.wantProblem(got, text3, 413, "TOO_LARGE")
 	if rsp, text := s.post("/v1/images", string(noise(1<<20))); rsp.StatusCode != 201 {
 		t.Errorf("a file of exactly the limit: %d %s", rsp.StatusCode, text)
 	}
@@ -427,7 +427,7 @@ func TestADownloadOf1GiBTakesNoMemory(t *testing.T) {
 		if now.HeapInuse > peak.HeapInuse {
 			peak = now
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		s.must(err)

@@ -23,7 +23,7 @@ type images struct {
 	byID    map[string]*imagev1.Image
 	results map[string]*imagev1.Result // by image id + "/" + name
 	created []*imagev1.CreateImageRequest
-	jobs    []*imagev1.CreateJobRequest
+	ordered []*imagev1.CreateJobRequest
 	seen    []context.Context // of every call
 
 	onCreate func(context.Context, *imagev1.CreateImageRequest) error
@@ -139,7 +139,7 @@ func (s jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, out *ima
 	s.saw(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.images.jobs = append(s.images.jobs, in)
+	s.ordered = append(s.ordered, in)
 	if in.GetPreset() == "nonsense" {
 		f := fault.New(fault.Invalid, "UNKNOWN_PRESET", "there is no such preset")
 		f.Fields = []fault.Field{{Path: "preset", Message: `"nonsense" is not one of card, hero, thumb, web`}}

@@ -157,21 +157,21 @@ func TestDrain(t *testing.T) {
 		<-finish
 		return fault.New(fault.Invalid, "BROKEN_IMAGE", "as good an answer as any")
 	}
-	type answer struct {
+	type result struct {
 		status int
 		err    error
 	}
-	answers := map[string]chan answer{"/v1/jobs/job_1/events": make(chan answer, 1), "/i/w_1/img_d.png": make(chan answer, 1)}
+	answers := map[string]chan result{"/v1/jobs/job_1/events": make(chan result, 1), "/i/w_1/img_d.png": make(chan result, 1)}
 	for path, got := range answers {
 		go func() {
 			rsp, err := http.DefaultTransport.RoundTrip(s.request("GET", path, nil))
 			if err != nil {
-				got <- answer{0, err}
+				got <- result{0, err}
 				return
 			}
 			_, err = io.Copy(io.Discard, rsp.Body)
 			rsp.Body.Close()
-			got <- answer{rsp.StatusCode, err}
+			got <- result{rsp.StatusCode, err}
 		}()
 	}
 	<-watching

@@ -24,7 +24,7 @@ func TestOnTheFly(t *testing.T) {
 		out.Variant = &imagev1.Variant{Name: "fly"}
 		return nil
 	}
-	for path, want := range map[string]imagev1.PlanRequest{
+	for path, want := range map[string]*imagev1.PlanRequest{
 		"/i/w_512,h_512,c_fill/e_blur/img_f.webp": {ImageId: "img_f", Options: "w_512,h_512,c_fill/e_blur", Extension: "webp"},
 		"/i/img_f.png":        {ImageId: "img_f", Extension: "png"},
 		"/i/w_10%2Ch_5/img_f": {ImageId: "img_f", Options: "w_10,h_5"},
@@ -78,7 +78,7 @@ func TestOnTheFlyErrorsAreNeverCached(t *testing.T) {
 		if rsp.Header.Get("ETag") != "" {
 			t.Errorf("%s bears the picture's ETag", c.reason)
 		}
-		if c.err == error(busy) && rsp.Header.Get("Retry-After") != "3" {
+		if c.reason == "WORKERS_BUSY" && rsp.Header.Get("Retry-After") != "3" {
 			t.Errorf("Retry-After is %q", rsp.Header.Get("Retry-After"))
 		}
 	}

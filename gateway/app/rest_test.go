@@ -120,11 +120,11 @@ func TestJobsAreCreatedCancelledAndRetried(t *testing.T) {
 	if rsp.StatusCode != 201 || rsp.Header.Get("Location") != "/v1/jobs/job_1" || !strings.Contains(body, `"state":"QUEUED"`) {
 		t.Errorf("creating gave %d %v %s", rsp.StatusCode, rsp.Header, body)
 	}
-	if got := s.images.jobs[0].GetIdempotencyKey(); got != "key-1" {
+	if got := s.images.ordered[0].GetIdempotencyKey(); got != "key-1" {
 		t.Errorf("the idempotency key arrived as %q", got)
 	}
 	s.post("/v1/jobs", `{"image_id":"img_1","preset":"web"}`)
-	if got := s.images.jobs[1].GetIdempotencyKey(); got == "" {
+	if got := s.images.ordered[1].GetIdempotencyKey(); got == "" {
 		t.Error("a job without a key cannot be asked for again when a node dies")
 	}
 	for _, path := range []string{"/v1/jobs/job_1:cancel", "/v1/jobs/job_1:retry"} {

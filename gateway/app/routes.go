@@ -29,7 +29,7 @@ type site struct {
 }
 
 // newSite builds the routes over a process's RPC client. Leaving ends when the gateway drains.
-func newSite(cfg Config, host *boot.Host, leaving context.Context) (*site, error) {
+func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error) {
 	doc, err := openapi.New(host.Version)
 	if err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (s *stage) behind(set setup) {
 
 func (s *stage) serve(name string, set setup, register func(server.Server) error) {
 	s.t.Helper()
-	service, err := s.host.NewService(name, set.gateway.Config.Service(), register)
+	service, err := s.host.NewService(name, set.gateway.Service(), register)
 	s.must(err)
 	s.run(service)
 }
@@ -153,22 +153,34 @@ func (s *stage) request(method, path string, body io.Reader, headers ...string) 
 }
 
 // do sends a request and reads the whole answer.
-func (s *stage) do(r *http.Request) (*http.Response, string) {
+func (s *stage) do(r *http.Request) (*answer, string) {
 	s.t.Helper()
 	rsp, err := http.DefaultTransport.RoundTrip(r)
 	s.must(err)
 	defer rsp.Body.Close()
 	data, err := io.ReadAll(rsp.Body)
 	s.must(err)
-	return rsp, string(data)
+	return read(rsp), string(data)
 }
 
-func (s *stage) get(path string, headers ...string) (*http.Response, string) {
+// answer is a response whose body has been read.
+type answer struct {
+	StatusCode    int
+	Header        http.Header
+	ContentLength int64
+	Request       *http.Request
+}
+
+func read(rsp *http.Response) *answer {
+	return &answer{rsp.StatusCode, rsp.Header, rsp.ContentLength, rsp.Request}
+}
+
+func (s *stage) get(path string, headers ...string) (*answer, string) {
 	s.t.Helper()
 	return s.do(s.request(http.MethodGet, path, nil, headers...))
 }
 
-func (s *stage) post(path, body string, headers ...string) (*http.Response, string) {
+func (s *stage) post(path, body string, headers ...string) (*answer, string) {
 	s.t.Helper()
 	return s.do(s.request(http.MethodPost, path, strings.NewReader(body), headers...))
 }
@@ -176,7 +188,7 @@ func (s *stage) post(path, body string, headers ...string) (*http.Response, stri
 type problemViolation = problem.Violation
 
 // wantProblem asserts that an answer is a whole problem document of a status and reason, and gives it.
-func (s *stage) wantProblem(rsp *http.Response, body string, status int, reason string) problem.Document {
+func (s *stage) wantProblem(rsp *answer, body string, status int, reason string) problem.Document {
 	s.t.Helper()
 	var d problem.Document
 	if err := json.Unmarshal([]byte(body), &d); err != nil {

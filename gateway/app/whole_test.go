@@ -8,7 +8,6 @@ import (
 	"image/color"
 	"image/jpeg"
 	_ "image/png"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,7 +60,7 @@ type uploaded struct {
 func TestAPhotographInItsVariantsOut(t *testing.T) {
 	s := newWhole(t)
 	original := photograph(1200, 800)
-	upload := func() (*http.Response, string) {
+	upload := func() (*answer, string) {
 		return s.post("/v1/images?preset=web&variants=tiny:w_64,f_png", string(original), "X-Filename", "sunset.jpg", "Idempotency-Key", "once")
 	}
 	rsp, body := upload()

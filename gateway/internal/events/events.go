@@ -70,14 +70,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-ended // the client has left; the watcher must not outlive the request
 }
 
-// end answers where nothing was sent yet. A browser that comes back after the last event is told by 204 to stay away.
+// end answers where nothing was sent yet. A browser that comes back after the last event is told by 204 to stay away; one that meets a
+// gateway that leaves gets an empty stream, for after a 503 browsers do not come back.
 func (h *Handler) end(s *stream, w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case s.began:
 	case errors.Is(err, io.EOF):
 		w.WriteHeader(http.StatusNoContent)
 	case h.Leaving.Err() != nil:
-		problem.Write(w, r, fault.New(fault.Unavailable, "LEAVING", "this gateway is leaving; another one goes on"))
+		_ = s.comment("this gateway is leaving; another one goes on") // the client has left
 	default:
 		problem.Write(w, r, err)
 	}

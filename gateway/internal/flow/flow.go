@@ -73,7 +73,7 @@ func Fill(r io.Reader, p []byte) (n int, err error) {
 func Send(w http.ResponseWriter, r *http.Request, patience time.Duration, header func(), recv func() ([]byte, error)) error {
 	control := http.NewResponseController(w)
 	chunk, err := recv()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	header()
@@ -90,7 +90,7 @@ func Send(w http.ResponseWriter, r *http.Request, patience time.Duration, header
 		last = []byte{chunk[n]}
 		chunk, err = recv()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		problem.Abort(r, err)
 	}
 	put(last)

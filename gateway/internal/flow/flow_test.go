@@ -104,7 +104,7 @@ func TestSend(t *testing.T) {
 			i, began := 0, false
 			aborted, err := false, error(nil)
 			func() {
-				defer func() { aborted = recover() == http.ErrAbortHandler }()
+				defer func() { err, ok := recover().(error); aborted = ok && errors.Is(err, http.ErrAbortHandler) }()
 				err = flow.Send(w, r, time.Minute, func() { began = true }, func() ([]byte, error) {
 					if i == len(c.chunks) {
 						return nil, c.end

@@ -109,12 +109,16 @@ func (rt *route) matches(path []string) bool {
 	return true
 }
 
-// merge puts from under into: what is in both and is no object stays as into has it.
+// merge puts from under into: what is in both and is no object stays as into has it, and so do an operation's responses, of which
+// the generated half always has a 200.
 func merge(into, from object) {
 	for k, v := range from {
 		have, ok := into[k]
 		if !ok {
 			into[k] = v
+			continue
+		}
+		if k == "responses" {
 			continue
 		}
 		a, aok := have.(object)

@@ -39,6 +39,10 @@ func TestBothHalvesAreThereAndEveryReferenceLeadsSomewhere(t *testing.T) {
 	if images["get"] == nil || images["post"] == nil {
 		t.Errorf("/v1/images lacks a method of one half: %v", images)
 	}
+	create := paths["/v1/jobs"].(map[string]any)["post"].(map[string]any)
+	if r := create["responses"].(map[string]any); r["201"] == nil || r["200"] != nil || r["default"] == nil || create["requestBody"] == nil {
+		t.Errorf("creating a job is described as %v", create)
+	}
 	for _, p := range []string{"/v1/jobs/{id}/events", "/v1/jobs/{id}:cancel", "/i/{options}/{file}", "/v1/greeter/hello"} {
 		if paths[p] == nil {
 			t.Errorf("no path %s", p)

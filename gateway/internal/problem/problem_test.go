@@ -76,7 +76,7 @@ func TestWriteTellsAllAndTakesBackWhatDidNotCome(t *testing.T) {
 	if h := w.Header(); h.Get("ETag") != "" || h.Get("Cache-Control") != "no-store" || h.Get("Retry-After") != "2" || h.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("headers %v", h)
 	}
-	if *note != error(err) {
+	if !errors.Is(*note, err) {
 		t.Errorf("the access log is not told: %v", *note)
 	}
 }

@@ -39,7 +39,7 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	var blob *storagev1.Blob
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -21,7 +21,7 @@ func (h *Handler) put(ctx context.Context, src io.Reader, size int64) (*storagev
 
 	// The first chunk is read before storage is called: an empty body is nobody's work.
 	n, err := flow.Fill(src, *buf)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, inTime(ctx, err)
 	}
 	if n == 0 {
@@ -37,10 +37,10 @@ func (h *Handler) put(ctx context.Context, src io.Reader, size int64) (*storagev
 		if n > 0 {
 			sendErr = stream.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Chunk{Chunk: (*buf)[:n]}})
 		}
-		if err == io.EOF || sendErr != nil {
+		if errors.Is(err, io.EOF) || sendErr != nil {
 			break
 		}
-		if n, err = flow.Fill(src, *buf); err != nil && err != io.EOF {
+		if n, err = flow.Fill(src, *buf); err != nil && !errors.Is(err, io.EOF) {
 			return nil, inTime(ctx, err)
 		}
 	}
