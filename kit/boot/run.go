@@ -19,6 +19,11 @@ import (
 // EnvPrefix begins every variable that is a setting.
 const EnvPrefix = "CALOTYPE_"
 
+// OtherVariables begin with the prefix and are no settings: a person who uses the command line may have them set for everything.
+func OtherVariables() []string {
+	return []string{EnvPrefix + "CONFIG", EnvPrefix + "SERVER", EnvPrefix + "TOOLS"}
+}
+
 // errVersion ends a process that was only asked what it is.
 var errVersion = errors.New("version")
 
@@ -51,7 +56,7 @@ func Configure(name string, cfg any, args []string) error {
 		return fault.New(fault.Invalid, "BAD_CONFIG", "takes flags only, not %q", fs.Arg(0))
 	}
 	err := config.Load(cfg, config.Sources{
-		File: *file, EnvPrefix: EnvPrefix, Env: os.Environ(), EnvIgnore: []string{EnvPrefix + "CONFIG"}, Flags: fs,
+		File: *file, EnvPrefix: EnvPrefix, Env: os.Environ(), EnvIgnore: OtherVariables(), Flags: fs,
 	})
 	unknown := unknownFlags(fs, args)
 	if f := fault.As(err); f != nil {

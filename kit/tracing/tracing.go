@@ -30,7 +30,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Sampler: "off", Param: 0.01,
-		Collector: "http://127.0.0.1:14268/api/traces", Sampling: "http://127.0.0.1:5778/sampling",
+		Collector: "http://127.0.0.1:14268/api/traces", Sampling: "http://127.0.0.1:14268/api/sampling",
 	}
 }
 
@@ -122,8 +122,10 @@ func sampler(cfg Config, service string) (jaeger.Sampler, error) {
 		if err != nil {
 			return nil, err
 		}
-		return jaeger.NewRemotelyControlledSampler(service, jaeger.SamplerOptions.SamplingServerURL(cfg.Sampling),
-			jaeger.SamplerOptions.InitialSampler(initial)), nil
+		remote := jaeger.NewRemotelyControlledSampler(service, jaeger.SamplerOptions.SamplingServerURL(cfg.Sampling),
+			jaeger.SamplerOptions.InitialSampler(initial))
+		go remote.UpdateSampler() // by itself it first asks after a minute
+		return remote, nil
 	}
 	return jaeger.NewConstSampler(true), nil
 }

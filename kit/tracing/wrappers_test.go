@@ -361,6 +361,27 @@ func TestCloseSendsTheLastSpans(t *testing.T) {
 	}
 }
 
+func TestTheRemoteSamplerIsAskedAtOnce(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("service") == "calotype-x" {
+			_, _ = io.WriteString(w, `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":1}}`)
+		}
+	}))
+	defer s.Close()
+	tr, err := New(Config{Sampler: "remote", Param: 0, Collector: s.URL, Sampling: s.URL}, Process{Service: "calotype-x"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !tr.StartSpan("x").Context().(jaeger.SpanContext).IsSampled(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the strategy of the server is not followed")
+		}
+	}
+	if err := tr.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseDoesNotWaitForACollectorThatHangs(t *testing.T) {
 	url, _ := collector(t, true)
 	tr, err := New(Config{Sampler: "all", Collector: url, Sampling: url}, Process{Service: "calotype-x"}, slog.New(slog.DiscardHandler))
