@@ -65,6 +65,9 @@ func WithIdempotencyKey(key string) client.CallOption {
 	})
 }
 
+// WithPriority says how much the call matters to a server that has more to do than it can.
+func WithPriority(p Priority) client.CallOption { return WithMetadata(PriorityKey, string(p)) }
+
 // WithMetadata sends metadata with this call, whatever the allow-list says: key, value, key, value...
 func WithMetadata(pairs ...string) client.CallOption {
 	return WithGRPC(metadataOption{pairs: pairs})

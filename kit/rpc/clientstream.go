@@ -138,7 +138,7 @@ func (s *clientStream) reopen(err error) bool {
 	}
 	v := s.verdict(err)
 	s.settle()
-	if v != unsent && v != broke && v != refused && !s.hold.moved {
+	if v != unsent && v != broke && v != refused && v != shed && !s.hold.moved {
 		return false
 	}
 	s.loosen()

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"calotype/kit/fault"
 )
 
 // guardUnary and guardStream stand around every handler of the server, native ones included: they count what is running, turn
@@ -17,11 +19,34 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.settle(ctx, info.FullMethod, &err)
-	return handle(ctx, req)
+	if s.shedder == nil || native(info.FullMethod) {
+		return handle(ctx, req)
+	}
+	permit, err := s.shedder.admit(ctx)
+	if err != nil {
+		if s.cfg.Observe != nil && fault.ReasonOf(err) == ReasonOverloaded {
+			s.cfg.Observe(info.FullMethod, priorityOf(ctx))
+		}
+		return nil, err
+	}
+	panicked := true
+	defer func() {
+		if panicked {
+			permit.Drop()
+			return
+		}
+		done(permit, err)
+	}()
+	rsp, err = handle(ctx, req)
+	panicked = false
+	return rsp, err
 }
 
+// native are health and reflection: they tell of an overloaded node too.
+func native(method string) bool { return strings.HasPrefix(method, "/grpc.") }
+
 func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-	if strings.HasPrefix(info.FullMethod, "/grpc.") {
+	if native(info.FullMethod) {
 		// Watching health must not hold the drain up.
 		ctx, cancel := context.WithCancel(ss.Context())
 		defer cancel()

@@ -11,7 +11,7 @@ import (
 )
 
 // forwarded are the keys that a request keeps on its way from hop to hop.
-var forwarded = []string{"uber-trace-id", "traceparent", "tracestate", "x-request-id"}
+var forwarded = []string{"uber-trace-id", "traceparent", "tracestate", "x-request-id", PriorityKey}
 
 // received gives a handler's context go-micro's metadata: what wrappers, opentracing's among them, read.
 func received(ctx context.Context) context.Context { return &receivedContext{Context: ctx} }

@@ -107,7 +107,8 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 		t.c.observe(t.req.Service(), EventMove)
 		return true
 	}
-	may := t.harmless() && (v == broke || v == refused)
+	// An overloaded node is no broken one: others may have room, and where there is none the caller should know at once.
+	may := t.harmless() && (v == broke || v == refused || v == shed && t.another())
 	if t.opts.Retry != nil && t.harmless() {
 		ok, rerr := t.opts.Retry(ctx, t.req, t.sent, err)
 		may = ok && rerr == nil

@@ -36,6 +36,7 @@ type Server struct {
 
 	endpoints []*registry.Endpoint
 	reg       *registration
+	shedder   *shedder // nil: everything is admitted
 	running   atomic.Int64
 	draining  context.Context
 	drain     context.CancelFunc
@@ -53,7 +54,7 @@ func NewServer(cfg ServerConfig, opts ...server.Option) (*Server, error) {
 	o := server.NewOptions(append([]server.Option{
 		server.Id(uuid.NewString()), server.RegisterTTL(8 * time.Second), server.RegisterInterval(2500 * time.Millisecond),
 	}, opts...)...)
-	s := &Server{cfg: cfg, log: cfg.Log, opts: o, lis: cfg.Listener, health: health.NewServer(), served: make(chan struct{})}
+	s := &Server{cfg: cfg, log: cfg.Log, shedder: newShedder(cfg.Shedding), opts: o, lis: cfg.Listener, health: health.NewServer(), served: make(chan struct{})}
 	if s.lis == nil {
 		lis, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Address)
 		if err != nil {

@@ -21,6 +21,9 @@ type ServerConfig struct {
 	// Keepalive: after Ping without traffic the server pings a client and drops it when Timeout passes; clients may ping
 	// every MinClientPing.
 	Keepalive ServerKeepalive
+	Shedding  Shedding
+	// Observe is told of every call that is turned away: it must be quick. Nil: nobody counts.
+	Observe func(method string, p Priority)
 	// Stop is how long go-micro's Stop waits for running calls; Drain takes its deadline from its context. Default 10 s.
 	Stop time.Duration
 	// GRPC is handed to grpc.NewServer after everything else.
@@ -48,6 +51,7 @@ func (l Limits) withDefaults() Limits {
 
 func (c ServerConfig) withDefaults() ServerConfig {
 	c.Limits = c.Limits.withDefaults()
+	c.Shedding = c.Shedding.withDefaults()
 	c.Keepalive.Ping = orElse(c.Keepalive.Ping, 30*time.Second)
 	c.Keepalive.Timeout = orElse(c.Keepalive.Timeout, 10*time.Second)
 	c.Keepalive.MinClientPing = orElse(c.Keepalive.MinClientPing, 5*time.Second)

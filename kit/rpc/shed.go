@@ -1,0 +1,120 @@
+package rpc
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"calotype/kit/fault"
+)
+
+// Priority says who is turned away first when a server has more to do than it can.
+type Priority string
+
+// The priorities. A call without one is normal. A handler's calls take over the priority of the call it answers.
+const (
+	Interactive Priority = "interactive" // somebody waits for it
+	Normal      Priority = "normal"
+	Bulk        Priority = "bulk" // it can be done later
+)
+
+// PriorityKey is the metadata under which a priority travels.
+const PriorityKey = "x-priority"
+
+// ReasonOverloaded is the reason of a call that was turned away; its RetryInfo says when to come again.
+const ReasonOverloaded = "OVERLOADED"
+
+// Shedding bounds how many unary calls a server handles at once. The limit is found by how long calls take (failsafe-go's
+// adaptive limiter): it falls while more calls at once only make each of them slower. Above it calls wait, as long as the
+// queue for their priority lasts: interactive ones up to as many as the limit, normal ones up to half of that, bulk ones not
+// at all, and a tenth of the limit is kept from them. The others are turned away at once, with UNAVAILABLE and RetryInfo.
+type Shedding struct {
+	Off  bool
+	Min  int           // the limit never falls below; default 64
+	Max  int           // nor rises above; default 1024
+	Wait time.Duration // the longest that a call waits in the queue; default 500 ms
+}
+
+func (s Shedding) withDefaults() Shedding {
+	s.Min = orElse(s.Min, 64)
+	s.Max = max(orElse(s.Max, 1024), s.Min)
+	s.Wait = orElse(s.Wait, 500*time.Millisecond)
+	return s
+}
+
+// shedder admits calls.
+type shedder struct {
+	cfg     Shedding
+	limiter adaptivelimiter.AdaptiveLimiter[any]
+}
+
+func newShedder(cfg Shedding) *shedder {
+	if cfg.Off {
+		return nil
+	}
+	low, high := uint(cfg.Min), uint(cfg.Max)
+	return &shedder{cfg, adaptivelimiter.NewBuilder[any]().
+		WithLimits(low, high, min(2*low, high)).
+		WithRecentWindow(250*time.Millisecond, 5*time.Second, 20).
+		Build()}
+}
+
+// admit gives what ends the call, or the reason why it is turned away.
+func (s *shedder) admit(ctx context.Context) (adaptivelimiter.Permit, error) {
+	p := priorityOf(ctx)
+	if p == Bulk && s.limiter.Inflight() >= s.limiter.Limit()*9/10 {
+		return nil, overloaded()
+	}
+	if permit, ok := s.limiter.TryAcquirePermit(); ok {
+		return permit, nil
+	}
+	room := 0
+	switch limit := s.limiter.Limit(); p {
+	case Interactive:
+		room = limit
+	case Bulk:
+	default:
+		room = limit / 2
+	}
+	if s.limiter.Queued() >= room {
+		return nil, overloaded()
+	}
+	permit, err := s.limiter.AcquirePermitWithMaxWait(ctx, s.cfg.Wait)
+	switch {
+	case err == nil:
+		return permit, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return nil, overloaded()
+}
+
+// overloaded spreads the return of those turned away.
+func overloaded() error {
+	f := fault.New(fault.Unavailable, ReasonOverloaded, "the node has more to do than it can; try again later")
+	f.RetryAfter = 500*time.Millisecond + rand.N(500*time.Millisecond)
+	return f
+}
+
+// done tells the limiter how long a call took. One that was left says nothing of how long it would have.
+func done(permit adaptivelimiter.Permit, err error) {
+	if err != nil {
+		if c := Status(err).Code(); c == codes.Canceled || c == codes.DeadlineExceeded {
+			permit.Drop()
+			return
+		}
+	}
+	permit.Record()
+}
+
+func priorityOf(ctx context.Context) Priority {
+	if v := metadata.ValueFromIncomingContext(ctx, PriorityKey); len(v) > 0 {
+		return Priority(strings.ToLower(v[0]))
+	}
+	return Normal
+}
