@@ -16,7 +16,7 @@ PACKAGES := ./... ./proto/...
 PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate check-generated build bench deps clean
+.PHONY: help run test lint generate settings check-generated build bench deps clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,7 +28,7 @@ run: deps ## Install what is missing to build, and start everything in one proce
 
 test: deps ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
 	@$(PROVISION)/servers.sh >/dev/null
-	@tools=$$($(PROVISION)/tools.sh gotestsum) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
+	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -shuffle=on -timeout 20m $(TEST)
 
 lint: deps ## Check both modules, the protos and the scripts; kept at zero
@@ -37,6 +37,10 @@ lint: deps ## Check both modules, the protos and the scripts; kept at zero
 
 generate: ## Generate the Go code and the OpenAPI document from the protos
 	@tools/generate.sh proto
+
+settings: deps ## Write the README's table of settings
+	@go run ./cmd/calotype settings >.settings.new && awk '/<!-- settings -->/ { print; while ((getline line < ".settings.new") > 0) print line; skip = 1 } \
+		/<!-- \/settings -->/ { skip = 0 } !skip' README.md >.readme.new && mv .readme.new README.md; rm -f .settings.new .readme.new
 
 check-generated: ## Fail when the generated code is not what the protos give
 	@tools/generate.sh --check proto

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,20 @@ func folder() string {
 		cache = filepath.Join(os.Getenv("HOME"), ".cache")
 	}
 	return filepath.Join(cache, "calotype", "bin")
+}
+
+// ToolFolder returns the folder of a tool of tools/go.mod, which is built when it is not there.
+func ToolFolder(t testing.TB, name string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "calotype").Output()
+	if err != nil {
+		t.Fatalf("find the checkout: %v", err)
+	}
+	dir, err := exec.CommandContext(t.Context(), filepath.Join(strings.TrimSpace(string(out)), "tools", "provision", "tools.sh"), name).Output()
+	if err != nil {
+		t.Fatalf("tools.sh %s: %v", name, err)
+	}
+	return strings.TrimSpace(string(dir))
 }
 
 // FreePort returns an address of the loopback interface that nobody listens on at this moment.
