@@ -28,11 +28,29 @@ type Config struct {
 
 // RPCConfig says where a service's RPC server is, and how it calls others.
 type RPCConfig struct {
-	Listen     string        `koanf:"listen" doc:"where RPC is served; port 0 takes a free one, which the registry tells"`
-	Advertise  string        `koanf:"advertise" doc:"host or host:port that others are told; empty is the listener's, with an address of this machine"`
-	MaxMessage config.Size   `koanf:"max_message" doc:"the largest message that is taken; streams are cut into messages of 1MiB"`
-	Timeout    time.Duration `koanf:"timeout" doc:"how long a call to another service may take when its caller set no deadline"`
-	Attempts   int           `koanf:"attempts" doc:"how often an idempotent call is tried in all, each time on another node"`
+	Listen     string         `koanf:"listen" doc:"where RPC is served; port 0 takes a free one, which the registry tells"`
+	Advertise  string         `koanf:"advertise" doc:"host or host:port that others are told; empty is the listener's, with an address of this machine"`
+	MaxMessage config.Size    `koanf:"max_message" doc:"the largest message that is taken; streams are cut into messages of 1MiB"`
+	Timeout    time.Duration  `koanf:"timeout" doc:"how long a call to another service may take when its caller set no deadline"`
+	Attempts   int            `koanf:"attempts" doc:"how often an idempotent call is tried in all, each time on another node"`
+	Shedding   SheddingConfig `koanf:"shedding"`
+	TLS        TLSConfig      `koanf:"tls"`
+}
+
+// SheddingConfig bounds how many unary calls a service handles at once; what is beyond is turned away early, bulk before the rest.
+type SheddingConfig struct {
+	Enabled bool `koanf:"enabled" doc:"turn calls away when there is more to do than can be done"`
+	Min     int  `koanf:"min" doc:"how many calls are always handled at once, however long they take"`
+	Max     int  `koanf:"max" doc:"how many calls are handled at once at most, however quick they are"`
+}
+
+// TLSConfig says how services speak to each other. Files are read again when they change.
+type TLSConfig struct {
+	Enabled    bool   `koanf:"enabled" doc:"speak TLS between services"`
+	CAFile     string `koanf:"ca_file" doc:"PEM file of the authorities that sign the services' certificates; with it callers must show one too"`
+	CertFile   string `koanf:"cert_file" doc:"PEM file of this process's certificate"`
+	KeyFile    string `koanf:"key_file" doc:"PEM file of its key"`
+	ServerName string `koanf:"server_name" doc:"the name that the services' certificates bear; empty is the address a node is dialled at"`
 }
 
 // OpsConfig says where the process tells about itself.
@@ -51,7 +69,7 @@ type DrainConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Log: logging.DefaultConfig(), Tracing: tracing.DefaultConfig(), Registry: registry.DefaultConfig(), Health: health.DefaultConfig(),
-		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4},
+		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024}},
 		Ops:   OpsConfig{Listen: "127.0.0.1:0"},
 		Drain: DrainConfig{Wait: 3 * time.Second, Timeout: 25 * time.Second},
 	}
@@ -73,6 +91,25 @@ func (c RPCConfig) Validate() []fault.Field {
 		fs = append(fs, fault.Field{Path: "attempts", Message: fmt.Sprintf("%d is not within 1..10", c.Attempts)})
 	}
 	return fs
+}
+
+// Validate checks the bounds.
+func (c SheddingConfig) Validate() []fault.Field {
+	if c.Enabled && (c.Min < 1 || c.Max < c.Min) {
+		return []fault.Field{{Path: "min", Message: fmt.Sprintf("%d is not within 1..%d, the max", c.Min, c.Max)}}
+	}
+	return nil
+}
+
+// Validate checks that what belongs together is there.
+func (c TLSConfig) Validate() []fault.Field {
+	switch {
+	case c.Enabled && (c.CertFile == "" || c.KeyFile == ""):
+		return []fault.Field{{Path: "cert_file", Message: "TLS between services needs a certificate and its key"}}
+	case !c.Enabled && c != (TLSConfig{}):
+		return []fault.Field{{Path: "enabled", Message: "there are files for TLS but it is not enabled"}}
+	}
+	return nil
 }
 
 // Validate checks the address.

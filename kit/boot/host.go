@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Host struct {
 	cfg    Config
 	tracer *tracing.Tracer
 	ops    *opsServer
+	tls    *tls.Config // towards other services; nil: clear text
 
 	mu     sync.Mutex
 	client *rpc.Client
@@ -63,6 +65,9 @@ func NewHost(name string, cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.Tracer = h.tracer
+	if h.tls, err = h.clientTLS(cfg.RPC.TLS); err != nil {
+		return nil, errors.Join(err, h.closeTracer())
+	}
 	h.Metrics = metrics.NewRegistry(version, commit)
 	h.Health = health.New(cfg.Health)
 	if h.ops, err = serveOps(cfg.Ops, h); err != nil {
@@ -95,7 +100,9 @@ func (h *Host) Client() *rpc.Client {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.client == nil {
-		h.client = rpc.NewClient(rpc.ClientConfig{Log: h.Log, Timeout: h.cfg.RPC.Timeout, Attempts: h.cfg.RPC.Attempts},
+		h.client = rpc.NewClient(rpc.ClientConfig{
+			Log: h.Log, TLS: h.tls, Timeout: h.cfg.RPC.Timeout, Attempts: h.cfg.RPC.Attempts, Observe: metrics.ClientEvents(h.Metrics),
+		},
 			client.Registry(h.Registry),
 			client.Wrap(metrics.NewClientWrapper(h.Metrics)),
 			client.Wrap(tracing.NewClientWrapper(h.Tracer)),

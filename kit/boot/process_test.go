@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"go-micro.dev/v4/registry"
 	"go.uber.org/goleak"
 
 	"calotype/kit/fault"
@@ -122,10 +123,10 @@ func TestHTTPServicesLeaveInOrderToo(t *testing.T) {
 	}()
 	wait(t, began, "the request to begin")
 	leave()
-	for registered := true; registered; time.Sleep(time.Millisecond) {
+	until(t, "the registry to forget it", func() bool {
 		_, err := h.Registry.GetService("gateway")
-		registered = err == nil
-	}
+		return errors.Is(err, registry.ErrNotFound)
+	})
 	if rsp, err := get("/ids"); err != nil || !rsp.Close {
 		t.Errorf("in the pause: %v, %v; want an answer that closes its connection", rsp, err)
 	} else {

@@ -62,12 +62,19 @@ func (c Config) Service() ServiceConfig { return ServiceConfig{RPC: c.RPC, Drain
 
 // NewService makes an RPC service and opens its listener. Register is called once, to hand the server its handlers.
 func (h *Host) NewService(name string, cfg ServiceConfig, register func(server.Server) error) (*Service, error) {
+	encrypted, err := h.serverTLS(cfg.RPC.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("making the server of %s: %w", name, err)
+	}
 	srv, err := rpc.NewServer(
 		rpc.ServerConfig{
-			Log:    h.Log,
-			Limits: rpc.Limits{MaxRecv: int(cfg.RPC.MaxMessage)},
-			Stop:   cfg.Drain.Timeout,
-			GRPC:   append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(h.idsUnary), grpc.ChainStreamInterceptor(h.idsStream)}, cfg.GRPC...),
+			Log:      h.Log,
+			TLS:      encrypted,
+			Limits:   rpc.Limits{MaxRecv: int(cfg.RPC.MaxMessage)},
+			Stop:     cfg.Drain.Timeout,
+			Shedding: rpc.Shedding{Off: !cfg.RPC.Shedding.Enabled, Min: cfg.RPC.Shedding.Min, Max: cfg.RPC.Shedding.Max},
+			Observe:  metrics.Shed(h.Metrics),
+			GRPC:     append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(h.idsUnary), grpc.ChainStreamInterceptor(h.idsStream)}, cfg.GRPC...),
 		},
 		append(h.serverOptions(name, cfg), cfg.Options...)...,
 	)

@@ -84,7 +84,7 @@ func newGreeter(t *testing.T, h *Host, g greeterv1.GreeterHandler) *Service {
 // run starts a service, waits until it is ready, and gives what tells it to leave and what gives its outcome.
 func run(t *testing.T, s *Service) (leave func(), ended <-chan error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	out := make(chan error, 1)
 	go func() { out <- s.Run(ctx) }()
 	t.Cleanup(cancel)
@@ -102,8 +102,21 @@ func wait[T any](t *testing.T, c <-chan T, what string) (v T) {
 	return v
 }
 
+// until waits for a condition.
+func until(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	late := time.After(patience)
+	for tick := time.NewTicker(time.Millisecond); !met(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -197,9 +210,7 @@ func TestLeavingIsOrderly(t *testing.T) {
 		t.Error("it is not serving while it serves")
 	}
 	leave()
-	for d.index("deregistered") < 0 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "it to deregister", func() bool { return d.index("deregistered") >= 0 })
 	// In the pause it still answers, and says that it is leaving.
 	if healthy() != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Error("it is still serving while it leaves")

@@ -18,6 +18,9 @@ import (
 
 var cfg = health.Config{Interval: 10 * time.Second, Timeout: time.Second}
 
+// pass lets the time of a synctest bubble go by.
+func pass(d time.Duration) { <-time.After(d) }
+
 func answers(up *atomic.Bool) health.Check {
 	return func(context.Context) error {
 		if up.Load() {
@@ -44,13 +47,13 @@ func TestChecksArePolled(t *testing.T) {
 			t.Errorf("%+v", c.Report())
 		}
 		up.Store(true)
-		time.Sleep(cfg.Interval)
+		pass(cfg.Interval)
 		synctest.Wait()
 		if !c.Ready() || !c.Report().Checks["database"].OK {
 			t.Errorf("%+v", c.Report())
 		}
 		since := c.Report().Checks["database"].Since
-		time.Sleep(3 * cfg.Interval)
+		pass(3 * cfg.Interval)
 		synctest.Wait()
 		if !c.Report().Checks["database"].Since.Equal(since) {
 			t.Error("since moves with every answer")
@@ -67,7 +70,7 @@ func TestAHangingOrPanickingCheckFails(t *testing.T) {
 		c.Add("deaf", func(context.Context) error { runs.Add(1); <-let; return nil })
 		c.Add("polite", func(ctx context.Context) error { <-ctx.Done(); return nil })
 		c.Add("mad", func(context.Context) error { panic("oops") })
-		time.Sleep(5 * cfg.Interval)
+		pass(5 * cfg.Interval)
 		synctest.Wait()
 		r := c.Report()
 		if r.Ready || !strings.Contains(r.Checks["deaf"].Error, "no answer within 1s") || !strings.Contains(r.Checks["mad"].Error, "oops") || r.Checks["polite"].OK {
@@ -77,7 +80,7 @@ func TestAHangingOrPanickingCheckFails(t *testing.T) {
 			t.Errorf("a check that hangs was run %d times at once", runs.Load())
 		}
 		close(let)
-		time.Sleep(2 * cfg.Interval)
+		pass(2 * cfg.Interval)
 		synctest.Wait()
 		if !c.Report().Checks["deaf"].OK {
 			t.Error("a check that recovered does not count")
@@ -105,7 +108,7 @@ func TestGatesAndWatchers(t *testing.T) {
 		c.Add("database", answers(&up))
 		synctest.Wait()
 		up.Store(false)
-		time.Sleep(cfg.Interval)
+		pass(cfg.Interval)
 		synctest.Wait()
 		if a.Ready() {
 			t.Error("a service is ready whose check fails")

@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +34,8 @@ var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 // register gives back what an earlier caller registered under the same name: several services of one process share a registry.
 func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	if err := r.Register(c); err != nil {
-		if had, ok := err.(prometheus.AlreadyRegisteredError); ok {
+		var had prometheus.AlreadyRegisteredError
+		if errors.As(err, &had) {
 			if same, ok := had.ExistingCollector.(C); ok {
 				return same
 			}

@@ -105,16 +105,23 @@ func (storage) Put(_ context.Context, s storagev1.Storage_PutStream) error {
 	}
 }
 
+// until waits for a condition.
+func until(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for tick := time.NewTicker(time.Millisecond); !met(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
 // ended waits for n finished spans and gives the one of a kind and name.
 func (n *node) ended(t *testing.T, count int) func(kind, name string) *jaeger.Span {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for n.spans.SpansSubmitted() < count {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d spans ended, want %d", n.spans.SpansSubmitted(), count)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	until(t, fmt.Sprintf("%d spans to end", count), func() bool { return n.spans.SpansSubmitted() >= count })
 	return func(kind, name string) *jaeger.Span {
 		t.Helper()
 		for _, s := range n.spans.GetSpans() {
@@ -372,11 +379,7 @@ func TestTheRemoteSamplerIsAskedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); !tr.StartSpan("x").Context().(jaeger.SpanContext).IsSampled(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the strategy of the server is not followed")
-		}
-	}
+	until(t, "the server's strategy to be followed", func() bool { return tr.StartSpan("x").Context().(jaeger.SpanContext).IsSampled() })
 	if err := tr.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
