@@ -64,7 +64,7 @@ type node struct {
 	slots chan struct{}
 }
 
-// Hello greets; named work it takes one of four slots for 10 ms, named wait it waits for its caller to leave, named relay:x it
+// Hello greets; named work it takes one of four slots for 40 ms, named wait it waits for its caller to leave, named relay:x it
 // asks the next service x.
 func (n *node) Hello(ctx context.Context, in *greeterv1.HelloRequest, out *greeterv1.HelloResponse) error {
 	out.Node = &greeterv1.Node{Id: n.id}
@@ -81,7 +81,7 @@ func (n *node) Hello(ctx context.Context, in *greeterv1.HelloRequest, out *greet
 		select {
 		case n.slots <- struct{}{}:
 			defer func() { <-n.slots }()
-			return hold(ctx, 10*time.Millisecond)
+			return hold(ctx, 40*time.Millisecond)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

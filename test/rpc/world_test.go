@@ -226,3 +226,9 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	}
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Round(100 * time.Microsecond)
 }
+
+func merge(a, b []time.Duration) []time.Duration {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return all
+}

@@ -60,9 +60,8 @@ func newRoot(e *env) *cobra.Command {
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return cmd.Help()
-		},
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	server := os.Getenv("CALOTYPE_SERVER")
@@ -105,6 +104,18 @@ func exitCode(ctx context.Context, w io.Writer, err error) int {
 type reported struct{ error }
 
 func (r reported) Unwrap() error { return r.error }
+
+// knownCommand refuses what is left when no command was found, and says what may have been meant.
+func knownCommand(root *cobra.Command, a []string) error {
+	if len(a) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", a[0])
+	if near := root.SuggestionsFor(a[0]); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return usageError{errors.New(text)}
+}
 
 // args wraps cobra's argument checks so that what they find exits as wrong usage.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {

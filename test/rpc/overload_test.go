@@ -1,0 +1,123 @@
+package rpc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"calotype/kit/fault"
+	"calotype/kit/rpc"
+	greeterv1 "calotype/proto/greeter/v1"
+)
+
+// capacity is what one node can do: four slots of 40 ms each.
+const capacity = 100
+
+// TestOverload asks a node for five times what it can do. It must go on doing four fifths of that, in a time that the calls'
+// deadline bears, turn the rest away quickly and with a time to come again, prefer what is interactive, and be itself again
+// within 5 s.
+func TestOverload(t *testing.T) {
+	w := newWorld(t)
+	w.start(t, "n0", "CALOTYPE_RPC__SHEDDING__MIN=8", "CALOTYPE_RPC__SHEDDING__MAX=64")
+	w.answers(t, "n0")
+	work := func(p rpc.Priority) func(context.Context) (*greeterv1.HelloResponse, error) {
+		return func(ctx context.Context) (*greeterv1.HelloResponse, error) {
+			return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "work"}, rpc.WithPriority(p))
+		}
+	}
+	const peakFor, overFor = 2 * time.Second, 8 * time.Second
+	began := time.Now()
+	peak := startLoad(t, capacity, work(rpc.Normal))
+	peak.lasts(t, peakFor)
+	peak.end()
+	best := goodput(peak.outcome(began, peakFor), peakFor)
+
+	// The overload is bulk, normal and interactive, as 4 to 5 to 1.
+	over := map[rpc.Priority]*load{}
+	began = time.Now()
+	for p, rate := range map[rpc.Priority]int{rpc.Bulk: 2 * capacity, rpc.Normal: 5 * capacity / 2, rpc.Interactive: capacity / 2} {
+		over[p] = startLoad(t, rate, work(p))
+	}
+	over[rpc.Bulk].lasts(t, overFor)
+	for _, l := range over {
+		l.stop()
+	}
+	relieved := time.Now()
+	for _, l := range over {
+		l.end()
+	}
+	var all outcome
+	for _, p := range []rpc.Priority{rpc.Interactive, rpc.Normal, rpc.Bulk} {
+		o := over[p].outcome(began, overFor)
+		all.add(o)
+		t.Logf("%s: %d calls, %d done (p99 %v), %d turned away (p50 %v, p99 %v), %d failed otherwise", p, o.calls(), len(o.done), quantile(o.done, .99),
+			len(o.turned), quantile(o.turned, .5), quantile(o.turned, .99), len(o.failed))
+		for _, err := range o.failed {
+			t.Error(err)
+		}
+		if share := float64(len(o.done)) / float64(o.calls()); p == rpc.Interactive && share < .95 {
+			t.Errorf("only %.0f%% of the interactive calls were done, and they alone are half of the capacity", 100*share)
+		}
+	}
+	good := goodput(all, overFor)
+	t.Logf("goodput: %.0f/s at capacity, %.0f/s at 5 times that (%.0f%%); done p99 %v; turned away p50 %v, p99 %v",
+		best, good, 100*good/best, quantile(all.done, .99), quantile(all.turned, .5), quantile(all.turned, .99))
+	if good < .8*best {
+		t.Errorf("goodput fell to %.0f/s of %.0f/s", good, best)
+	}
+	if p50 := quantile(all.turned, .5); len(all.turned) == 0 || p50 > 10*time.Millisecond {
+		t.Errorf("%d calls were turned away, half of them after more than %v", len(all.turned), p50)
+	}
+	// 64 calls at most on four slots of 40 ms, and half as many again in the queue, twice.
+	if p99 := quantile(all.done, .99); p99 > 2*time.Second {
+		t.Errorf("what was done took %v at the 99th percentile", p99)
+	}
+
+	// Half of the capacity, from now on: how long until a whole second passes without a refusal.
+	after := startLoad(t, capacity/2, work(rpc.Normal))
+	eventually(t, "a second without a refusal", func() bool {
+		if time.Since(relieved) < time.Second {
+			return false
+		}
+		o := after.outcome(time.Now().Add(-time.Second), time.Second)
+		return len(o.done) > capacity/4 && len(o.turned)+len(o.failed) == 0 && quantile(o.done, .99) < time.Second
+	})
+	t.Logf("back to normal %v after the overload, a second of watching included", time.Since(relieved).Round(time.Millisecond))
+	if d := time.Since(relieved); d > 5*time.Second {
+		t.Errorf("back to normal only after %v", d)
+	}
+}
+
+// outcome is what became of calls; the times are sorted.
+type outcome struct {
+	done, turned []time.Duration
+	failed       []error
+}
+
+func (o outcome) calls() int { return len(o.done) + len(o.turned) + len(o.failed) }
+
+func (o *outcome) add(other outcome) {
+	o.done, o.turned, o.failed = merge(o.done, other.done), merge(o.turned, other.turned), append(o.failed, other.failed...)
+}
+
+func goodput(o outcome, d time.Duration) float64 { return float64(len(o.done)) / d.Seconds() }
+
+func (l *load) outcome(from time.Time, d time.Duration) (o outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.all {
+		if s.began.Before(from) || s.began.After(from.Add(d)) {
+			continue
+		}
+		switch f := fault.As(s.err); {
+		case s.err == nil:
+			o.done = append(o.done, s.took)
+		case f != nil && f.Reason == rpc.ReasonOverloaded && f.RetryAfter > 0:
+			o.turned = append(o.turned, s.took)
+		default:
+			o.failed = append(o.failed, s.err)
+		}
+	}
+	o.done, o.turned = merge(o.done, nil), merge(o.turned, nil)
+	return o
+}
