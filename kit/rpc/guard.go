@@ -47,11 +47,11 @@ func native(method string) bool { return strings.HasPrefix(method, "/grpc.") }
 
 func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	if native(info.FullMethod) {
-		// Watching health must not hold the drain up.
+		// Watching health, or a reflection stream left open, must not hold the drain up.
 		ctx, cancel := context.WithCancel(ss.Context())
 		defer cancel()
 		defer context.AfterFunc(s.draining, cancel)()
-		ss = &endingStream{ss, ctx}
+		ss = &endingStream{ServerStream: ss, ctx: ctx}
 	}
 	s.running.Add(1)
 	defer s.running.Add(-1)
@@ -62,6 +62,18 @@ func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 type endingStream struct {
 	grpc.ServerStream
 	ctx context.Context
+}
+
+// RecvMsg gives up with the context. The stream ends with its handler then, and with the stream what still receives.
+func (s *endingStream) RecvMsg(m any) error {
+	got := make(chan error, 1)
+	go func() { got <- s.ServerStream.RecvMsg(m) }()
+	select {
+	case err := <-got:
+		return err
+	case <-s.ctx.Done():
+		return status.Error(codes.Unavailable, "the node is leaving")
+	}
 }
 
 func (s *endingStream) Context() context.Context { return s.ctx }

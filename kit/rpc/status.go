@@ -181,12 +181,29 @@ func (c *Client) failed(err error, method, node string) error {
 	if !ok {
 		st = status.FromContextError(err)
 	}
+	if tooLarge(st) {
+		st = withReason(st, "MESSAGE_TOO_LARGE")
+	}
 	if strings.Contains(st.Message(), c.mark) {
 		p := st.Proto()
 		p.Message = strings.ReplaceAll(p.GetMessage(), c.mark, "")
 		st = status.FromProto(p)
 	}
 	return &callError{method: method, node: node, status: st, fault: Fault(st)}
+}
+
+// tooLarge finds what grpc-go says of a message beyond a limit, on either side of the wire. It says so before any code of ours
+// runs, and in its text alone; a test holds the text of the version in use.
+func tooLarge(st *status.Status) bool {
+	return st.Code() == codes.ResourceExhausted && len(st.Proto().GetDetails()) == 0 && strings.Contains(st.Message(), "message larger than max") ||
+		st.Code() == codes.ResourceExhausted && strings.Contains(st.Message(), "decompression larger than max")
+}
+
+func withReason(st *status.Status, reason string) *status.Status {
+	if with, err := st.WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: Domain}); err == nil {
+		return with
+	}
+	return st
 }
 
 // retryAfter is the time that the status of a failed call asks for.
