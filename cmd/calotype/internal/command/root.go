@@ -57,11 +57,12 @@ func newRoot(e *env) *cobra.Command {
 		Long: "Calotype stores photographs, makes every size and format of them, and loses nothing while nodes die.\n\n" +
 			"`calotype up` runs the whole suite in this process; the other commands talk to a running one.\n\n" +
 			"Exit codes: 0 all went well, 1 something was refused or failed, 2 the command line is wrong, 3 no server answers.",
-		Version:       version(),
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:                    version(),
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		Args:                       knownCommand,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	server := os.Getenv("CALOTYPE_SERVER")
