@@ -263,15 +263,8 @@ func (j *rendering) variant(p plan, base []canvas, streams bool) error {
 	}
 	var done []picture
 	for _, c := range base {
-		apply := func(im picture) picture {
-			c.picture = im
-			return r.apply(c)
-		}
-		if p.frames == 1 || streams {
-			done = append(done, apply(c.in(a)))
-		} else {
-			done = append(done, held(c.picture, a, apply))
-		}
+		c.picture = c.in(a)
+		done = append(done, r.apply(c))
 	}
 	out := done[0].size()
 	data := frames(a, done).encode(p.Output, p.format, p.out.pixels()*int64(p.frames))
