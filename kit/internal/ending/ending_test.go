@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go-micro.dev/v4/client"
 
@@ -35,6 +36,7 @@ func (s *stream) Recv(any) error {
 	s.script = s.script[1:]
 	if err != nil || s.last && len(s.script) == 0 {
 		s.end()
+		<-time.After(time.Second) // who watches the context hears of it first
 	}
 	return err
 }
