@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"time"
 
 	"go-micro.dev/v4/client"
 	"google.golang.org/grpc"
@@ -13,6 +14,7 @@ type extra struct {
 	key        string
 	roundRobin bool
 	idempotent bool
+	hedge      time.Duration
 	grpc       []grpc.CallOption
 	desc       *grpc.StreamDesc
 	opened     func(*clientStream)

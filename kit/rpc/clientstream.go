@@ -53,6 +53,10 @@ func (c caller) Stream(ctx context.Context, req client.Request, opts ...client.C
 	} else {
 		s.ctx, s.cancel = context.WithCancel(ctx)
 	}
+	if relayed, cancel := margin(s.ctx); cancel != nil {
+		whole := s.cancel
+		s.ctx, s.cancel = relayed, func() { cancel(); whole() }
+	}
 	t.group.budget.call()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,8 @@ type try struct {
 	extra  *extra
 	group  *group
 	tried  []*cluster.Node
-	sent   int // attempts that may have reached a handler
+	asked  []*cluster.Node // by a hedged call, last
+	sent   int             // attempts that may have reached a handler
 	hold   hold
 }
 
