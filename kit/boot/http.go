@@ -41,9 +41,8 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s: %w", name, err)
 	}
-	// The trace stands outermost, so that the request's line names it.
 	handler = metrics.HTTP(h.Metrics, cfg.Route, handler)
-	handler = logging.HTTP(h.Log, handler)
+	handler = logging.HTTP(handler)
 	handler = tracing.HTTP(h.Tracer, cfg.Route, handler)
 	s := &httpServer{
 		listener: l, advertise: cfg.Advertise, cfg: h.cfg.Registry, log: h.Log, done: make(chan struct{}),

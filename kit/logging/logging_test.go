@@ -139,8 +139,9 @@ func TestBridges(t *testing.T) {
 func TestHTTPGivesEveryRequestAnID(t *testing.T) {
 	l, out := jsonLogger(t, "debug")
 	var seen string
-	h := logging.HTTP(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := logging.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = logging.Request(r.Context())
+		l.InfoContext(r.Context(), "seen")
 		w.WriteHeader(http.StatusTeapot)
 	}))
 	for _, c := range []struct {
@@ -155,7 +156,7 @@ func TestHTTPGivesEveryRequestAnID(t *testing.T) {
 			t.Errorf("%q: told %q, seen %q", c.sent, told, seen)
 		}
 		got := out.last(t)
-		if got["http.request.id"] != told || got["message"] != "GET /a" || got["http.response.status_code"] != 418.0 {
+		if got["http.request.id"] != told {
 			t.Errorf("the line is %v", got)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/felixge/httpsnoop"
 	"github.com/google/uuid"
 	"go-micro.dev/v4/client"
 	"go-micro.dev/v4/metadata"
@@ -17,23 +16,16 @@ import (
 // RequestHeader carries the request id between client and gateway, and between services.
 const RequestHeader = "X-Request-Id"
 
-// HTTP gives every request an id (the caller's own when it is well-formed), answers with it in the header, and logs one line for
-// each request that ends: at debug, or at error for a 5xx.
-func HTTP(l *slog.Logger, next http.Handler) http.Handler {
+// HTTP gives every request an id, the caller's own when it is well-formed, and answers with it in the header. The line that tells of a
+// request is for its server to write, which knows more of it.
+func HTTP(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(RequestHeader)
 		if !wellFormed(id) {
 			id = uuid.NewString()
 		}
 		w.Header().Set(RequestHeader, id)
-		r = r.WithContext(With(r.Context(), slog.String(RequestID, id)))
-		m := httpsnoop.CaptureMetrics(next, w, r)
-		lv := slog.LevelDebug
-		if m.Code >= 500 {
-			lv = slog.LevelError
-		}
-		l.Log(r.Context(), lv, r.Method+" "+r.URL.Path, "http.response.status_code", m.Code,
-			"http.response.body.bytes", m.Written, "event.duration", int64(m.Duration), "took", m.Duration.Round(time.Microsecond))
+		next.ServeHTTP(w, r.WithContext(With(r.Context(), slog.String(RequestID, id))))
 	})
 }
 

@@ -46,5 +46,5 @@ func DefaultConfig(data string) Config {
 
 // Load fills c from a file and the environment.
 func (c *Config) Load(file string) error {
-	return config.Load(c, config.Sources{File: file, EnvPrefix: boot.EnvPrefix, Env: os.Environ(), EnvIgnore: []string{boot.EnvPrefix + "CONFIG", boot.EnvPrefix + "SERVER", boot.EnvPrefix + "TOOLS"}})
+	return config.Load(c, config.Sources{File: file, EnvPrefix: boot.EnvPrefix, Env: os.Environ(), EnvIgnore: boot.OtherVariables()})
 }
