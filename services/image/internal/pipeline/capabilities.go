@@ -5,9 +5,10 @@ import "C"
 
 import (
 	"context"
-	_ "embed" // for the sample
+	_ "embed" // for the samples
 	"fmt"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"calotype/services/image/internal/pipeline/probe"
@@ -21,38 +22,46 @@ type Capabilities struct {
 	Save    []string // the formats that are written
 }
 
-// sample is a HEIC of 16 x 16 black pixels: it can be read in more places than it can be written.
-//
-//go:embed sample.heic
-var sample []byte
+// The samples are 16 x 16 black pixels each, in the formats that can be read in more places than they can be written.
+var (
+	//go:embed sample.heic
+	sampleHEIC []byte
+	//go:embed sample.avif
+	sampleAVIF []byte
+)
 
 // FindCapabilities tries every format on a picture of 16 x 16 pixels.
 func FindCapabilities() (Capabilities, error) {
-	found := Capabilities{Version: fmt.Sprintf("%d.%d.%d", C.vips_version(0), C.vips_version(1), C.vips_version(2))}
-	e, err := New(Config{Limits: DefaultLimits()})
-	if err != nil {
-		return found, err
+	version := fmt.Sprintf("%d.%d.%d", C.vips_version(0), C.vips_version(1), C.vips_version(2))
+	if err := start(); err != nil {
+		return Capabilities{Version: version}, err
 	}
+	found := capabilities()
+	found.Version = version
+	return found, nil
+}
+
+// capabilities is found out once, when it is first asked for: what the library can do does not change.
+var capabilities = sync.OnceValue(func() (found Capabilities) {
+	samples := map[string][]byte{probe.HEIC: sampleHEIC, probe.AVIF: sampleAVIF}
 	for _, f := range []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.GIF, recipe.AVIF} {
-		data := black(f)
-		if data == nil {
-			continue
-		}
-		found.Save = append(found.Save, string(f))
-		if e.readable(data) {
-			found.Load = append(found.Load, string(f))
+		if data := black(f); data != nil {
+			found.Save = append(found.Save, string(f))
+			samples[string(f)] = data
 		}
 	}
-	if e.readable(sample) {
-		found.Load = append(found.Load, probe.HEIC)
+	for _, f := range []string{probe.JPEG, probe.PNG, probe.WebP, probe.GIF, probe.AVIF, probe.HEIC} {
+		if data := samples[f]; data != nil && readable(data) {
+			found.Load = append(found.Load, f)
+		}
 	}
 	name := C.CString("tiffload_buffer")
 	defer C.free(unsafe.Pointer(name))
 	if C.ct_has(name) != 0 {
 		found.Load = append(found.Load, probe.TIFF)
 	}
-	return found, nil
-}
+	return found
+})
 
 // black encodes a small black picture, or gives nil where a format cannot be written.
 func black(f recipe.Format) []byte {
@@ -64,7 +73,8 @@ func black(f recipe.Format) []byte {
 	return a.own(C.ct_black(16, 16, &out), out, "make a picture").encode(recipe.Output{}, f, 16*16)
 }
 
-func (e *Engine) readable(data []byte) bool {
+// readable decodes all of a file.
+func readable(data []byte) bool {
 	h, err := probe.Read(data)
 	if err != nil {
 		return false
@@ -75,5 +85,5 @@ func (e *Engine) readable(data []byte) bool {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	defer a.free()
-	return e.open(a, &pin, data, h, reading{frames: 1}).read()
+	return open(a, &pin, data, h, reading{frames: 1}).read()
 }

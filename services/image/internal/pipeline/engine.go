@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -77,7 +78,7 @@ func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) 
 	defer pin.Unpin()
 	a := r.arena()
 	defer a.free()
-	src := e.open(a, &pin, data, h, reading{frames: 1})
+	src := open(a, &pin, data, h, reading{frames: 1})
 	if a.err != nil {
 		return job.Picture{}, refusal(ctx, a.err)
 	}
@@ -96,6 +97,9 @@ func (e *Engine) admit(data []byte) (probe.Header, error) {
 	h, err := probe.Read(data)
 	if err != nil {
 		return h, err
+	}
+	if !slices.Contains(capabilities().Load, h.Format) {
+		return h, fault.New(fault.Invalid, probe.Unsupported, "the file cannot be used: the picture library of this node was built without %s", h.Format)
 	}
 	return h, e.limits.admit(h, len(data))
 }
@@ -119,7 +123,7 @@ type reading struct {
 }
 
 // open opens an original; pixels are decoded when they are read. The bytes stay where they are until pin lets go.
-func (e *Engine) open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how reading) picture {
+func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how reading) picture {
 	format := map[string]C.int{probe.JPEG: C.CT_JPEG, probe.PNG: C.CT_PNG, probe.WebP: C.CT_WEBP, probe.GIF: C.CT_GIF,
 		probe.AVIF: C.CT_HEIF, probe.HEIC: C.CT_HEIF, probe.TIFF: C.CT_TIFF}[h.Format]
 	if how.scale == 0 {

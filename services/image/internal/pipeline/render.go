@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"calotype/kit/fault"
@@ -93,8 +94,8 @@ type plan struct {
 func (j *rendering) plan(i int, v recipe.Variant) (plan, error) {
 	p := plan{Variant: v, index: i, frames: 1, format: outputFormat(v.Output.Format, j.header.Format, j.alpha)}
 	c, ok := codecs[p.format]
-	if !ok {
-		return p, fault.New(fault.Invalid, CannotEncode, "%q is no format that can be written here", p.format)
+	if !ok || !slices.Contains(capabilities().Save, string(p.format)) {
+		return p, fault.New(fault.Invalid, CannotEncode, "the picture library of this node cannot write %s", p.format)
 	}
 	if c.animated && moves(j.header.Format) {
 		p.frames = j.header.Frames
@@ -196,7 +197,7 @@ func (j *rendering) render(group []plan) error {
 // base decodes the original as small as the group allows: one canvas a frame, upright and in sRGB unless they are to be streamed.
 func (j *rendering) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) []canvas {
 	scale, count := enough(group), group[0].frames
-	strip := j.engine.open(a, pin, j.data, j.header, j.reading(scale, count))
+	strip := open(a, pin, j.data, j.header, j.reading(scale, count))
 	frame := size{strip.size().w, strip.size().h / count}
 	want := size{whole(float64(j.from.w) * scale), whole(float64(j.from.h) * scale)}
 	if j.orientation >= 5 {
@@ -288,7 +289,7 @@ func (j *rendering) explain(a *arena, base []canvas, p plan, streams bool) error
 		return stopped(j.ctx)
 	case fault.As(err) != nil:
 		return &VariantError{p.Name, err}
-	case streams && !j.engine.readable(j.data):
+	case streams && !readable(j.data):
 		return refusal(j.ctx, err)
 	}
 	return &VariantError{p.Name, fault.Wrap(err, fault.Internal, "ENCODE_FAILED", "the result could not be encoded as %s", p.format)}
