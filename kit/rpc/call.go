@@ -28,31 +28,19 @@ func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...c
 	if err != nil {
 		return err
 	}
-	if _, has := ctx.Deadline(); t.opts.RequestTimeout > 0 && (!has || t.opts.RequestTimeout != c.cfg.Timeout) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.opts.RequestTimeout)
-		defer cancel()
+	if end, has := ctx.Deadline(); t.opts.RequestTimeout > 0 && (!has || t.opts.RequestTimeout != c.cfg.Timeout) {
+		if t.end = time.Now().Add(t.opts.RequestTimeout); has && end.Before(t.end) {
+			t.end = time.Time{}
+		}
 	}
 	if relayed, cancel := margin(ctx); cancel != nil {
 		defer cancel()
 		ctx = relayed
 	}
 	if t.hedges(rsp) {
-		return t.hedged(ctx, rsp.(proto.Message), func(ctx context.Context, n *cluster.Node, rsp any) (verdict, error) {
-			return c.attempt(ctx, n, t, rsp)
-		})
+		return t.hedged(ctx, rsp.(proto.Message))
 	}
-	return t.run(ctx, func(ctx context.Context, n *cluster.Node) (v verdict, err error) {
-		whole := ctx
-		ctx, release := t.held(ctx, n)
-		defer func() {
-			release()
-			if err != nil && t.hold.moved && whole.Err() == nil {
-				v, err = silent, errSilent
-			}
-		}()
-		return c.attempt(ctx, n, t, rsp)
-	})
+	return t.run(ctx, rsp)
 }
 
 // attempt puts the call wrappers around invoke.

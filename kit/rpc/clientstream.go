@@ -30,7 +30,6 @@ type clientStream struct {
 	receiving bool
 	received  bool
 	over      bool
-	letGo     func() // of the node, once the stream may no longer change it
 	err       error
 	release   func() bool
 }
@@ -103,8 +102,9 @@ func (s *clientStream) open(last error) error {
 
 func (s *clientStream) openOn(n *cluster.Node) (cs grpc.ClientStream, err error) {
 	ctx := s.ctx
+	s.hold.moved = false
 	if !s.desc.ClientStreams {
-		ctx, s.letGo = s.held(ctx, n)
+		ctx = s.begin(ctx, n)
 	}
 	open := func(ctx context.Context, _ *registry.Node, _ client.Request, _ any, _ client.CallOptions) error {
 		cs, err = n.Conn.NewStream(s.extra.context(outgoing(ctx)), s.desc, s.method.full, s.extra.grpc...)
@@ -114,24 +114,10 @@ func (s *clientStream) openOn(n *cluster.Node) (cs grpc.ClientStream, err error)
 		err = werr
 	}
 	if err != nil {
-		s.loosen()
+		s.try.finish()
 		return nil, err
 	}
 	return cs, nil
-}
-
-// loosen ends an attempt that failed. One that goes on must keep its context: settle only says that it stays.
-func (s *clientStream) loosen() {
-	if s.letGo != nil {
-		s.letGo()
-		s.letGo = nil
-	}
-}
-
-func (s *clientStream) settle() {
-	if s.letGo != nil {
-		s.node.Release(&s.hold.Call)
-	}
 }
 
 // reopen moves the stream to another node after err, where that is allowed, and sends again what had been sent.
@@ -141,11 +127,11 @@ func (s *clientStream) reopen(err error) bool {
 		return false
 	}
 	v := s.verdict(err)
-	s.settle()
+	s.stay()
 	if v != unsent && v != broke && v != refused && v != shed && !s.hold.moved {
 		return false
 	}
-	s.loosen()
+	s.try.finish()
 	if s.hold.moved && s.ctx.Err() == nil {
 		v, err = silent, errSilent
 	}
@@ -225,7 +211,7 @@ func (s *clientStream) Recv(m any) error {
 		case err == nil:
 			if !s.received {
 				s.received, s.first = true, nil
-				s.settle()
+				s.stay()
 				s.node.Succeeded()
 			}
 			if !s.desc.ServerStreams {
@@ -271,7 +257,7 @@ func (s *clientStream) finish(err error, v verdict) {
 		s.err = s.c.failed(err, s.method.full, "")
 	}
 	if s.node != nil {
-		s.loosen()
+		s.try.finish()
 		v.tell(s.node, 0)
 		s.node.End()
 	}

@@ -39,7 +39,12 @@ type outcome struct {
 }
 
 // hedged makes a call whose attempts may overlap: one beside the first when that is slow, and others after both have failed.
-func (t *try) hedged(ctx context.Context, rsp proto.Message, attempt func(ctx context.Context, n *cluster.Node, rsp any) (verdict, error)) error {
+func (t *try) hedged(ctx context.Context, rsp proto.Message) error {
+	if !t.end.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, t.end)
+		defer cancel()
+	}
 	ctx, cancel := context.WithCancel(ctx) // whoever comes second stops
 	defer cancel()
 	t.group.budget.call()
@@ -53,7 +58,7 @@ func (t *try) hedged(ctx context.Context, rsp proto.Message, attempt func(ctx co
 		running++
 		go func() {
 			o := outcome{node: n, rsp: rsp.ProtoReflect().New().Interface()}
-			o.v, o.err = attempt(ctx, n, o.rsp)
+			o.v, o.err = t.c.attempt(ctx, n, t, o.rsp)
 			n.End()
 			select {
 			case outcomes <- o:

@@ -24,34 +24,62 @@ type try struct {
 	tried  []*cluster.Node
 	asked  []*cluster.Node // by a hedged call, last
 	sent   int             // attempts that may have reached a handler
+	end    time.Time       // of a call whose context has no deadline of its own
 	hold   hold
 }
 
 // hold is an attempt that may move to another node while it waits for one that fell silent.
 type hold struct {
 	cluster.Call
+	node   *cluster.Node // nil: it may not move
 	cancel context.CancelFunc
 	moved  bool
 }
 
-// held lets an attempt on n move where that is harmless, and gives the context to make it under and what must end it.
-func (t *try) held(ctx context.Context, n *cluster.Node) (context.Context, func()) {
-	t.hold.moved = false
-	if !t.harmless() || t.sent >= t.opts.Retries {
-		return ctx, func() {}
+// begin gives the context of an attempt on n, and lets it move where that is harmless; finish must end it. One context serves the
+// deadline and the move.
+func (t *try) begin(ctx context.Context, n *cluster.Node) context.Context {
+	t.hold.moved, t.hold.cancel = false, nil
+	movable := t.harmless() && t.sent < t.opts.Retries
+	switch {
+	case !t.end.IsZero():
+		ctx, t.hold.cancel = context.WithDeadline(ctx, t.end)
+	case movable:
+		ctx, t.hold.cancel = context.WithCancel(ctx)
 	}
-	ctx, t.hold.cancel = context.WithCancel(ctx)
-	n.Hold(&t.hold.Call, func() {
-		// Paid for before it is taken from its node: a call that may not be repeated there must be left to wait.
-		if !t.hold.moved && t.group.budget.retry() {
-			t.hold.moved = true
-			t.hold.cancel()
-		}
-	})
-	return ctx, func() {
-		n.Release(&t.hold.Call)
+	if movable {
+		t.hold.node = n
+		n.Hold(&t.hold.Call, t)
+	}
+	return ctx
+}
+
+// Move is told that the node fell silent. Paid for before it is taken away: a call that may not be repeated must be left to wait.
+func (t *try) Move() {
+	if !t.hold.moved && t.group.budget.retry() {
+		t.hold.moved = true
 		t.hold.cancel()
 	}
+}
+
+// stay ends the time in which the attempt may move.
+func (t *try) stay() {
+	if t.hold.node != nil {
+		t.hold.node.Release(&t.hold.Call)
+		t.hold.node = nil
+	}
+}
+
+func (t *try) finish() {
+	t.stay()
+	if t.hold.cancel != nil {
+		t.hold.cancel()
+	}
+}
+
+// over tells whether the call's time has passed, or its caller has left.
+func (t *try) over(ctx context.Context) bool {
+	return ctx.Err() != nil || !t.end.IsZero() && !time.Now().Before(t.end)
 }
 
 // errSilent is how an attempt ended that was taken from its node.
@@ -60,7 +88,7 @@ var errSilent = status.Error(codes.Unavailable, "the node fell silent")
 func (t *try) harmless() bool { return t.method.idempotent || t.extra.idempotent }
 
 // run makes attempts. A node that was picked is counted out again when its attempt is over.
-func (t *try) run(ctx context.Context, attempt func(context.Context, *cluster.Node) (verdict, error)) error {
+func (t *try) run(ctx context.Context, rsp any) error {
 	t.group.budget.call()
 	var last error
 	for {
@@ -71,7 +99,11 @@ func (t *try) run(ctx context.Context, attempt func(context.Context, *cluster.No
 			}
 			return t.unpicked(err)
 		}
-		v, err := attempt(ctx, n)
+		v, err := t.c.attempt(t.begin(ctx, n), n, t, rsp)
+		t.finish()
+		if err != nil && t.hold.moved && !t.over(ctx) {
+			v, err = silent, errSilent
+		}
 		n.End()
 		if err == nil {
 			return nil
@@ -88,6 +120,14 @@ func (t *try) pick(ctx context.Context) (*cluster.Node, error) {
 	if t.extra.roundRobin || t.c.cfg.RoundRobin {
 		w.Strategy = cluster.RoundRobin
 	}
+	if n := t.group.Choose(w); n != nil {
+		return n, nil
+	}
+	if t.end.IsZero() {
+		return t.group.Pick(ctx, w)
+	}
+	ctx, cancel := context.WithDeadline(ctx, t.end)
+	defer cancel()
 	return t.group.Pick(ctx, w)
 }
 
@@ -96,7 +136,7 @@ func (t *try) pick(ctx context.Context) (*cluster.Node, error) {
 // What never left may always be sent, to as many nodes as there are. What may have run is repeated only where the method, or
 // the caller, declares that harmless, and only while the budget lasts.
 func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) bool {
-	if ctx.Err() != nil {
+	if t.over(ctx) {
 		return false
 	}
 	t.tried = append(t.tried, n)
@@ -130,6 +170,9 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 	}
 	if f := retryAfter(err); f > wait && !t.another() {
 		wait = f // the only node asked for time
+	}
+	if !t.end.IsZero() && time.Until(t.end) <= wait {
+		return false
 	}
 	return pause(ctx, wait)
 }

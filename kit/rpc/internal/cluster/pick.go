@@ -28,19 +28,13 @@ type Want struct {
 func (c *Cluster) Pick(ctx context.Context, w Want) (*Node, error) {
 	var timeout <-chan time.Time
 	for {
-		if n := c.choose(w); n != nil {
-			if n.Begin() {
-				return n, nil
-			}
-			continue
+		if n := c.Choose(w); n != nil {
+			return n, nil
 		}
 		// Taken before looking again: what changes after this wakes us.
 		changed, listed, closed := c.state()
-		if n := c.choose(w); n != nil {
-			if n.Begin() {
-				return n, nil
-			}
-			continue
+		if n := c.Choose(w); n != nil {
+			return n, nil
 		}
 		nodes := c.Nodes()
 		wait := c.cfg.Connect
@@ -68,6 +62,16 @@ func (c *Cluster) Pick(ctx context.Context, w Want) (*Node, error) {
 				return nil, ErrNoNodes
 			}
 			return nil, ErrAllDown
+		}
+	}
+}
+
+// Choose is Pick without waiting: it gives nil when no node has a connection.
+func (c *Cluster) Choose(w Want) *Node {
+	for {
+		n := c.choose(w)
+		if n == nil || n.Begin() {
+			return n
 		}
 	}
 }

@@ -39,16 +39,19 @@ type pulse struct {
 // Call is a call on a node that may move to another one while it waits; it is part of a struct that outlives Release.
 type Call struct {
 	prev, next *Call
-	move       func()
+	mover      Mover
 }
 
-// Hold says that move may be called, from another goroutine and at most until Release returns, when the node falls silent.
-func (n *Node) Hold(c *Call, move func()) {
+// Mover takes a call from its node. Move must not block, and may be called more than once.
+type Mover interface{ Move() }
+
+// Hold says that m may be called, from another goroutine and at most until Release returns, when the node falls silent.
+func (n *Node) Hold(c *Call, m Mover) {
 	n.ring.Lock()
 	if n.held.next == nil {
 		n.held.prev, n.held.next = &n.held, &n.held
 	}
-	c.move = move
+	c.mover = m
 	c.prev, c.next = n.held.prev, &n.held
 	c.prev.next, n.held.prev = c, c
 	silent := n.silent.Load()
@@ -78,7 +81,7 @@ func (n *Node) moveAll() {
 		return
 	}
 	for c := n.held.next; c != &n.held; c = c.next {
-		c.move()
+		c.mover.Move()
 	}
 }
 
