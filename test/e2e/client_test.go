@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -155,38 +153,4 @@ func download(t *testing.T, base string, job *imagev1.Job, r *imagev1.Result) []
 		t.Errorf("variant %s: %d, %d bytes of %s, sha256 %x; the job says %v", r.Name, a.status, len(a.body), a.header.Get("Content-Type"), sum, r)
 	}
 	return a.body
-}
-
-// events reads a job's event stream to its end.
-func events(t *testing.T, base, id, after string) (states []string, last string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), http.MethodGet, base+"/v1/jobs/"+id+"/events", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after != "" {
-		req.Header.Set("Last-Event-ID", after)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if ct := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || !strings.HasPrefix(ct, "text/event-stream") {
-		t.Fatalf("events answered %d %s", resp.StatusCode, ct)
-	}
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "id":
-			last = value
-		case "data":
-			e := &imagev1.JobEvent{}
-			if err := protojson.Unmarshal([]byte(value), e); err != nil {
-				t.Fatalf("%v in %s", err, value)
-			}
-			states = append(states, e.State.String())
-		}
-	}
-	return states, last
 }

@@ -117,7 +117,7 @@ func (c *Client) once(ctx context.Context, r request) (*http.Response, error) {
 func (c *Client) explain(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return fmt.Errorf("%w at %s (%v); is it running? `calotype up` starts one, --server names another", ErrUnreachable, c.base, op.Err)
+		return fmt.Errorf("%w at %s (%w); is it running? `calotype up` starts one, --server names another", ErrUnreachable, c.base, op.Err)
 	}
 	var ue *url.Error
 	if errors.As(err, &ue) {

@@ -75,7 +75,7 @@ func readBMFF(data []byte) (Header, error) {
 		return h, err
 	}
 	meta := find(top, "meta")
-	if meta == nil || len(meta) < 4 {
+	if len(meta) < 4 {
 		return h, broken("it describes no picture")
 	}
 	inner, err := boxes(meta[4:], false)
