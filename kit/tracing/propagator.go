@@ -3,6 +3,7 @@ package tracing
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
@@ -71,11 +72,16 @@ func (propagator) Extract(carrier any) (jaeger.SpanContext, error) {
 	if state != "" && len(state) <= 512 {
 		given["uberctx-"+stateHeader] = state
 	}
+	return reader().Extract(given)
+}
+
+// reader is made once: making its metrics, which count nothing, costs more than the rest of a call.
+var reader = sync.OnceValue(func() *jaeger.TextMapPropagator {
 	return jaeger.NewTextMapPropagator(&jaeger.HeadersConfig{
 		TraceContextHeaderName: jaegerHeader, TraceBaggageHeaderPrefix: "uberctx-",
 		JaegerDebugHeader: "jaeger-debug-id", JaegerBaggageHeader: "jaeger-baggage",
-	}, *jaeger.NewNullMetrics()).Extract(given)
-}
+	}, *jaeger.NewNullMetrics())
+})
 
 // fromW3C turns a traceparent into Jaeger's form: version-trace-parent-flags, all in lower-case hex.
 func fromW3C(s string) (string, bool) {
