@@ -66,15 +66,15 @@ func newShedder(cfg Shedding) *shedder {
 
 // admit gives what ends the call, or the reason why it is turned away.
 func (s *shedder) admit(ctx context.Context) (adaptivelimiter.Permit, error) {
-	p := priorityOf(ctx)
-	if p == Bulk && s.limiter.Inflight() >= s.limiter.Limit()*9/10 {
-		return nil, overloaded()
-	}
-	if permit, ok := s.limiter.TryAcquirePermit(); ok {
-		return permit, nil
+	limit := s.limiter.Limit()
+	near := s.limiter.Inflight() >= limit*9/10
+	if !near || priorityOf(ctx) != Bulk {
+		if permit, ok := s.limiter.TryAcquirePermit(); ok {
+			return permit, nil
+		}
 	}
 	room := 0
-	switch limit := s.limiter.Limit(); p {
+	switch priorityOf(ctx) {
 	case Interactive:
 		room = limit
 	case Bulk:

@@ -39,7 +39,7 @@ func TestAllDead(t *testing.T) {
 	}
 }
 
-// TestAtMostOnce kills nodes under calls that must not be repeated, with kill -9: each is executed at most once, and a call that
+// TestAtMostOnce freezes a node and kills others with kill -9, under calls that must not be repeated: each is executed at most once, and a call that
 // succeeded exactly once; who failed is told that the node was lost.
 func TestAtMostOnce(t *testing.T) {
 	w := newWorld(t)
@@ -60,6 +60,17 @@ func TestAtMostOnce(t *testing.T) {
 		}
 		return nil, err
 	})
+	// A frozen node answers when it thaws: nothing may be taken from it, nor fail.
+	l.lasts(t, time.Second)
+	nodes[2].Freeze()
+	l.lasts(t, time.Second)
+	nodes[2].Thaw()
+	l.lasts(t, time.Second)
+	mu.Lock()
+	if len(failed) > 0 {
+		t.Errorf("%d calls failed for a node that was frozen for a second", len(failed))
+	}
+	mu.Unlock()
 	for _, n := range nodes[:2] {
 		l.lasts(t, time.Second)
 		n.Kill()
