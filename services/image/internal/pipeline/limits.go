@@ -62,6 +62,8 @@ func (l Limits) admit(h probe.Header, bytes int) error {
 		return large("%d x %d pixels, where a side may have at most %d", h.Width, h.Height, l.Side)
 	case h.Pixels() > l.Pixels:
 		return large("%d x %d are %s, where at most %s are accepted", h.Width, h.Height, mega(h.Pixels()), mega(l.Pixels))
+	case h.Coded > 2*l.Pixels: // parts overlap, and are rounded up
+		return large("its parts hold %s, where at most %s are accepted", mega(h.Coded), mega(2*l.Pixels))
 	case h.Pixels()*int64(h.Scans) > max(l.ScanPixels, l.Pixels):
 		return large("a progressive JPEG of %d x %d pixels in %d scans, where at most %d are accepted at that size", h.Width, h.Height,
 			h.Scans, l.ScanPixels/h.Pixels())

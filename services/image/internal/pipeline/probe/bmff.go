@@ -82,8 +82,9 @@ func readBMFF(data []byte) (Header, error) {
 	if err != nil {
 		return h, err
 	}
+	var extents map[uint64][][]byte
 	if at := find(inner, "iloc"); at != nil {
-		if err := locations(at, int64(len(data))); err != nil {
+		if extents, err = locations(at, data, find(inner, "idat")); err != nil {
 			return h, err
 		}
 	}
@@ -106,6 +107,7 @@ func readBMFF(data []byte) (Header, error) {
 	if h.Width == 0 {
 		return h, broken("it does not state its size")
 	}
+	h.Coded = coded{extents, items, associations(find(properties, "ipma"))}.pixels(find(inner, "iref"))
 	return h, nil
 }
 
@@ -118,8 +120,9 @@ func find(in []box, kind string) []byte {
 	return nil
 }
 
-// locations checks that the bytes of every item that lies in this file are there.
-func locations(b []byte, size int64) error {
+// locations gives the bytes of every item, and checks that they are there.
+func locations(b, data, idat []byte) (map[uint64][][]byte, error) {
+	extents := map[uint64][][]byte{}
 	r := reader{b: b}
 	version := r.uint(1)
 	r.uint(3)
@@ -134,28 +137,35 @@ func locations(b []byte, size int64) error {
 	}
 	most := 1 << 16 // extents in all: with sizes of 0 they cost no bytes
 	for n := r.uint(wide); n > 0 && !r.short; n-- {
-		r.uint(wide)
-		method := uint64(0)
+		item, method := r.uint(wide), uint64(0)
 		if version > 0 {
 			method = r.uint(2) & 15
 		}
 		r.uint(2)
 		from := r.uint(base)
-		for extents := r.uint(2); extents > 0 && !r.short; extents-- {
+		in := data
+		if method == 1 {
+			in = idat
+		}
+		for count := r.uint(2); count > 0 && !r.short; count-- {
 			if most--; most < 0 {
-				return broken("it has too many parts")
+				return nil, broken("it has too many parts")
 			}
 			r.uint(index)
-			at, count := from+r.uint(offset), r.uint(length)
-			if method == 0 && (at > uint64(size) || count > uint64(size)-at) {
-				return broken("its pixels lie past the end of the file")
+			at, size := from+r.uint(offset), r.uint(length)
+			switch {
+			case method > 1:
+			case at > uint64(len(in)) || size > uint64(len(in))-at:
+				return nil, broken("its pixels lie past the end of the file")
+			default:
+				extents[item] = append(extents[item], in[at:at+size])
 			}
 		}
 	}
 	if r.short {
-		return broken("it ends inside the list of its parts")
+		return nil, broken("it ends inside the list of its parts")
 	}
-	return nil
+	return extents, nil
 }
 
 // reader takes big-endian numbers of 0 to 8 bytes and remembers when there were too few.

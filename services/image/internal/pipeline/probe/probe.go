@@ -34,6 +34,8 @@ type Header struct {
 	Height      int // of one frame
 	Frames      int // frames or pages, at least 1
 	Scans       int // of a progressive JPEG
+	// Coded is the pixels that an AVIF's or HEIC's decoder will make, by what the compressed parts say of themselves.
+	Coded int64
 }
 
 // Pixels counts one frame's.

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,8 +28,8 @@ func TestReadTellsWhatGoodFilesAre(t *testing.T) {
 		"progressive.jpg":   {Format: "jpeg", ContentType: "image/jpeg", Width: 640, Height: 480, Frames: 1, Scans: 10},
 		"orientation-6.jpg": {Format: "jpeg", ContentType: "image/jpeg", Width: 80, Height: 120, Frames: 1, Scans: 1},
 		"photo.webp":        {Format: "webp", ContentType: "image/webp", Width: 640, Height: 480, Frames: 1},
-		"photo.avif":        {Format: "avif", ContentType: "image/avif", Width: 640, Height: 480, Frames: 1},
-		"photo.heic":        {Format: "heic", ContentType: "image/heic", Width: 640, Height: 480, Frames: 1},
+		"photo.avif":        {Format: "avif", ContentType: "image/avif", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
+		"photo.heic":        {Format: "heic", ContentType: "image/heic", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
 		"small.tif":         {Format: "tiff", ContentType: "image/tiff", Width: 160, Height: 120, Frames: 1},
 		"alpha.png":         {Format: "png", ContentType: "image/png", Width: 200, Height: 150, Frames: 1},
 		"banana.gif":        {Format: "gif", ContentType: "image/gif", Width: 121, Height: 128, Frames: 8},
@@ -106,6 +107,18 @@ func TestReadEndsWithATIFFThatDoesNot(t *testing.T) {
 	ring := []byte("II*\x00\x08\x00\x00\x00\x00\x00\x08\x00\x00\x00")
 	if _, err := probe.Read(ring); fault.ReasonOf(err) != probe.Broken {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where the container says 16 x 16, the compressed bits still tell what a decoder will make room for.
+func TestReadSeesThroughALyingContainer(t *testing.T) {
+	for _, name := range []string{"photo.avif", "photo.heic"} {
+		data := load(t, name)
+		at := bytes.Index(data, []byte("ispe"))
+		copy(data[at+8:], []byte{0, 0, 0, 16, 0, 0, 0, 16})
+		if h, err := probe.Read(data); err != nil || h.Width != 16 || h.Coded != 640*480 {
+			t.Errorf("%s: %+v, %v", name, h, err)
+		}
 	}
 }
 
