@@ -156,3 +156,30 @@ func TestJobPanics(t *testing.T) {
 		return w.Consumer.slots.used[jobs] == 0
 	})
 }
+
+// When the node leaves it takes no more tasks; those that run go on until the drain's time is up.
+func TestLeavingCutsTasksOffOnlyWhenTimeIsUp(t *testing.T) {
+	b := newBench(t)
+	leaving, leave := context.WithCancel(t.Context())
+	work, timeUp := context.WithCancel(t.Context())
+	var verdict job.Verdict
+	b.consume = func(ctx context.Context, topic string, slots int, h job.Handler) error {
+		if topic != job.Tasks || slots != 2 {
+			t.Errorf("consumes %d at once of %s", slots, topic)
+		}
+		verdict = h(context.WithoutCancel(ctx), delivery(t, 1, thumb())) // a queue lets what runs end
+		return nil
+	}
+	b.render = func(ctx context.Context, _ []recipe.Variant) ([]Rendered, error) {
+		leave()
+		if ctx.Err() != nil {
+			t.Error("leaving cut the task off at once")
+		}
+		timeUp()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if err := b.worker().Consumer.Run(leaving, work); err != nil || !verdict.IsAgain() || verdict.After != 0 {
+		t.Errorf("verdict %+v, %v", verdict, err)
+	}
+}

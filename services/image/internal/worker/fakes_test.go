@@ -21,9 +21,10 @@ const digest = job.Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 type bench struct {
 	t *testing.T
 
-	open   func(ctx context.Context) ([]byte, error)
-	render func(ctx context.Context, v []recipe.Variant) ([]Rendered, error)
-	put    func(d job.Digest) error
+	open    func(ctx context.Context) ([]byte, error)
+	render  func(ctx context.Context, v []recipe.Variant) ([]Rendered, error)
+	put     func(d job.Digest) error
+	consume func(ctx context.Context, topic string, slots int, h job.Handler) error
 
 	mu        sync.Mutex
 	inspected int
@@ -90,7 +91,9 @@ func (b *bench) Publish(_ context.Context, topic string, ms ...job.Message) erro
 	return nil
 }
 
-func (b *bench) Consume(context.Context, string, int, job.Handler) error { return nil }
+func (b *bench) Consume(ctx context.Context, topic string, slots int, h job.Handler) error {
+	return b.consume(ctx, topic, slots, h)
+}
 
 func (b *bench) Depth(context.Context, string) (job.Depth, error) { return job.Depth{}, nil }
 
