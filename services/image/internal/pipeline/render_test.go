@@ -262,3 +262,14 @@ func TestSetsAreLikeSinglesAndRepeatable(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestEveryEncoderIsRepeatable(t *testing.T) {
+	e := engine(t)
+	for _, f := range everyFormat {
+		v := variant(f, recipe.Resize{Width: 200})
+		first := e.make(t, load(t, "photo.jpg"), v)
+		if again := e.make(t, load(t, "photo.jpg"), v); !bytes.Equal(first.Data, again.Data) {
+			t.Errorf("%s has other bytes the second time", f)
+		}
+	}
+}
