@@ -88,7 +88,11 @@ func (c *Client) prepare(req client.Request, opts []client.CallOption) (*try, er
 		o(&t.opts)
 	}
 	t.extra = extraOf(&t.opts)
-	if r, ok := req.(*clientRequest); ok && r.err == nil {
+	r, ok := req.(*clientRequest)
+	if ok && r.extra != nil {
+		t.extra = r.extra.and(t.extra)
+	}
+	if ok && r.err == nil {
 		t.method = r.method
 	} else {
 		m, err := c.methods.find(req.Method(), req.Body())

@@ -34,6 +34,16 @@ func extraOf(o *client.CallOptions) *extra {
 	return noExtra
 }
 
+// and joins what a stub on Conn asked for with what wrappers added.
+func (e *extra) and(more *extra) *extra {
+	if more == noExtra {
+		return e
+	}
+	both := *more
+	both.grpc = append(e.grpc[:len(e.grpc):len(e.grpc)], more.grpc...)
+	return &both
+}
+
 func with(set func(*extra)) client.CallOption {
 	return func(o *client.CallOptions) {
 		e := *extraOf(o) // a copy: the options may be shared by many calls

@@ -186,6 +186,7 @@ type clientRequest struct {
 	body    any
 	stream  bool
 	err     error
+	extra   *extra // from a stub on Conn; nil: what the call's options say
 }
 
 func (r *clientRequest) Service() string     { return r.service }

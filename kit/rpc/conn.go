@@ -19,10 +19,10 @@ type conn struct {
 
 func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	req := c.client.NewRequest(c.service, method, args)
-	if len(opts) == 0 {
-		return c.client.Call(ctx, req, reply)
+	if r, ok := req.(*clientRequest); ok && len(opts) > 0 {
+		r.extra = &extra{grpc: opts}
 	}
-	return c.client.Call(ctx, req, reply, WithGRPC(opts...))
+	return c.client.Call(ctx, req, reply)
 }
 
 func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {

@@ -2,7 +2,9 @@ package rpc_test
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-micro/plugins/v4/wrapper/trace/opentracing"
@@ -11,6 +13,7 @@ import (
 	micrometa "go-micro.dev/v4/metadata"
 	"go-micro.dev/v4/registry"
 	"go-micro.dev/v4/server"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"calotype/kit/rpc"
@@ -182,4 +185,26 @@ func TestWhatWrappersSee(t *testing.T) {
 			t.Errorf("%q was seen %d times, want once: %v", want, seen[want], seen)
 		}
 	}
+}
+
+// TestConnKeepsBothOptions calls through a grpc-go stub that wants the header, under a wrapper that adds an option.
+func TestConnKeepsBothOptions(t *testing.T) {
+	reg := registry.NewMemoryRegistry()
+	var priority atomic.Value
+	serve(t, reg, proto.Greeter, "a", greets(&greeter{hook: func(ctx context.Context, _ string) error {
+		priority.Store(strings.Join(metadata.ValueFromIncomingContext(ctx, rpc.PriorityKey), ","))
+		return grpc.SetHeader(ctx, metadata.Pairs("x-answer", "yes"))
+	}}))
+	c := newClient(t, reg, client.Wrap(func(c client.Client) client.Client { return bulky{c} }))
+	var header metadata.MD
+	_, err := greeterv1.NewGreeterClient(c.Conn(proto.Greeter)).Hello(t.Context(), &greeterv1.HelloRequest{}, grpc.Header(&header))
+	if err != nil || strings.Join(header.Get("x-answer"), ",") != "yes" || priority.Load() != string(rpc.Bulk) {
+		t.Errorf("header %v, priority %v, %v", header, priority.Load(), err)
+	}
+}
+
+type bulky struct{ client.Client }
+
+func (b bulky) Call(ctx context.Context, req client.Request, rsp any, opts ...client.CallOption) error {
+	return b.Client.Call(ctx, req, rsp, append(opts, rpc.WithPriority(rpc.Bulk))...)
 }
