@@ -111,6 +111,7 @@ func TestUploadOfAForm(t *testing.T) {
 		{[]string{"file", "x", "presett", "web"}, "INVALID", "presett"},
 		{[]string{"file", "x", "preset", "web", "preset", "card"}, "INVALID", "preset"},
 		{[]string{"file", "x", "recipe", `{"variants":[{"nme":"x"}]}`}, "UNKNOWN_FIELD", "recipe.variants[0].nme"},
+		{[]string{"file", "x", "preset", "\xff"}, "INVALID", "preset"},
 		{[]string{"file", ""}, "EMPTY_FILE", ""},
 	} {
 		before := len(s.images.created)
@@ -272,6 +273,7 @@ func TestRanges(t *testing.T) {
 		{"bytes=-99999999", 206, data, fmt.Sprintf("bytes 0-%d/%d", n-1, n)},
 		{fmt.Sprintf("bytes=%d-99999999", n-1), 206, data[n-1:], fmt.Sprintf("bytes %d-%d/%d", n-1, n-1, n)},
 		{"bytes=0-1,5-6", 200, data, ""},
+		{"items=0-1", 200, data, ""},
 	} {
 		headers := []string{}
 		if c.rng != "" {

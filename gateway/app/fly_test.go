@@ -41,7 +41,10 @@ func TestOnTheFly(t *testing.T) {
 			t.Errorf("%s: headers %v", path, h)
 		}
 	}
-	rsp, _ := s.get("/i/f_auto/img_f.jpg")
+	rsp, _ := s.get("/i/f_auto/img_f.jpg", "Accept", "\xffimage/webp")
+	if rsp.StatusCode != 200 || asked.GetAccept() != "image/webp" {
+		t.Errorf("an Accept that is no UTF-8: %d, planned with %q", rsp.StatusCode, asked.GetAccept())
+	}
 	if rsp.Header.Get("Vary") != "Accept" {
 		t.Errorf("Accept had a say, and Vary is %q", rsp.Header.Get("Vary"))
 	}
@@ -126,7 +129,7 @@ func TestSignedAddresses(t *testing.T) {
 		now.Sign("w_512/img_f.webp") + "x": "SIGNATURE_WRONG",
 		"s--" + strings.Repeat("A", 43) + "--/" + path: "SIGNATURE_WRONG",
 		"s----/" + path:       "SIGNATURE_WRONG",
-		"s--%00%ff--/" + path: "SIGNATURE_WRONG",
+		"s--%00%7f--/" + path: "SIGNATURE_WRONG",
 	} {
 		before := s.worker.count()
 		rsp, body := s.get("/i/" + bad)

@@ -86,6 +86,11 @@ func TestErrorsAreProblems(t *testing.T) {
 		{"POST", "/v1/jobs", `{"image_id":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "TOO_LARGE", ""},
 		{"POST", "/v1/jobs/job_ended:cancel", "", 409, "JOB_ENDED", ""},
 		{"GET", "/" + strings.Repeat("x", 9000), "", 414, "URI_TOO_LONG", ""},
+		{"GET", "/v1/images/%ff", "", 400, "BAD_ADDRESS", ""},
+		{"GET", "/v1/greeter/hello?name=%ff", "", 400, "BAD_ADDRESS", ""},
+		{"GET", "/v1/jobs/%ff/events", "", 400, "BAD_ADDRESS", ""},
+		{"GET", "/i/w_%ff/img_1.jpg", "", 400, "BAD_ADDRESS", ""},
+		{"POST", "/v1/images?preset=%ff", "x", 400, "BAD_ADDRESS", ""},
 	} {
 		rsp, body := s.do(s.request(c.method, c.path, strings.NewReader(c.body)))
 		d := s.wantProblem(rsp, body, c.status, c.reason)
@@ -227,6 +232,7 @@ func TestOtherOrigins(t *testing.T) {
 
 func TestPagesAndDescriptions(t *testing.T) {
 	s := newStage(t)
+	s.get("/") // the first request is counted when it has ended, and the page of metrics may come next
 	for path, want := range map[string]string{
 		"/": "<title>Calotype</title>", "/docs": "<title>Calotype API</title>", "/static/console.js": "import", "/static/style.css": ":root",
 		"/static/mark.svg": "<svg", "/openapi.json": `"openapi": "3.0.3"`, "/healthz": "ok", "/readyz": `"ready": true`, "/metrics": "calotype_http_requests_total",

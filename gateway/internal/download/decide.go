@@ -19,9 +19,10 @@ type decision struct {
 var errDecided = errors.New("decided")
 
 // decide has http.ServeContent weigh the request's conditions and range against size bytes with the ETag in header, and puts the
-// answer's headers there. Several ranges at once are answered with the whole, as RFC 9110 allows.
+// answer's headers there. Several ranges at once are answered with the whole, as RFC 9110 allows, and so are ranges in other units
+// than bytes, as it demands.
 func decide(r *http.Request, header http.Header, modified time.Time, size int64) decision {
-	if strings.Contains(r.Header.Get("Range"), ",") {
+	if wanted := r.Header.Get("Range"); strings.Contains(wanted, ",") || !strings.HasPrefix(wanted, "bytes=") {
 		r = r.Clone(r.Context())
 		r.Header.Del("Range")
 	}

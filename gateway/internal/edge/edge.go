@@ -5,7 +5,9 @@ package edge
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/cors"
 
@@ -32,7 +34,7 @@ func Wrap(cfg Config, log *slog.Logger, next http.Handler) (http.Handler, error)
 	if err != nil {
 		return nil, err
 	}
-	h = limitURL(cfg.MaxURL, forward(cfg.ForwardHeaders, h))
+	h = limitURL(cfg.MaxURL, legible(forward(cfg.ForwardHeaders, h)))
 	if len(cfg.Origins) > 0 {
 		h = crossOrigin(cfg.Origins).Handler(h)
 	}
@@ -43,6 +45,18 @@ func limitURL(limit int, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n := len(r.RequestURI); n > limit {
 			problem.Write(w, r, fault.New(fault.Invalid, problem.URITooLong, "the address has %d bytes; at most %d are taken", n, limit))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// legible refuses addresses that are no UTF-8 when they are decoded: messages cannot carry them, so that every route behind would fail.
+func legible(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if !utf8.ValidString(r.URL.Path) || err == nil && !utf8.ValidString(query) {
+			problem.Write(w, r, fault.New(fault.Invalid, "BAD_ADDRESS", "the address is not UTF-8"))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -81,7 +81,7 @@ func (h *Handler) plan(r *http.Request) (*imagev1.PlanResponse, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	return h.Images.Plan(ctx, &imagev1.PlanRequest{ImageId: a.id, Options: a.options, Extension: a.extension,
-		Accept: strings.Join(r.Header.Values("Accept"), ",")})
+		Accept: strings.ToValidUTF8(strings.Join(r.Header.Values("Accept"), ","), "")})
 }
 
 // make streams the result. The call is keyed by the original, so that the node that has it at hand gets the work.

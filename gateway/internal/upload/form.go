@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"unicode/utf8"
 
 	"calotype/gateway/internal/flow"
 	"calotype/gateway/internal/media"
@@ -78,6 +79,9 @@ func field(part *multipart.Part, req *imagev1.CreateImageRequest) error {
 	}
 	if len(value) > maxField {
 		return wrong(name, fmt.Sprintf("has more than %d bytes", maxField))
+	}
+	if !utf8.Valid(value) {
+		return wrong(name, "is not UTF-8")
 	}
 	switch {
 	case name == "preset" && req.Preset == "":
