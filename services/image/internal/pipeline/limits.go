@@ -18,14 +18,14 @@ const (
 
 // Limits bound what one picture may cost. They are checked before any pixel is decoded.
 type Limits struct {
-	Bytes           config.Size `koanf:"bytes" doc:"of an original"`
-	Side            int         `koanf:"side" doc:"pixels that a side of an original may have"`
-	Pixels          int64       `koanf:"pixels" doc:"of one frame, of originals and of results"`
-	AnimationPixels int64       `koanf:"animation_pixels" doc:"of all frames of an animation together"`
-	Frames          int         `koanf:"frames" doc:"of an animation"`
-	ScanPixels      int64       `koanf:"scan_pixels" doc:"of all scans of a progressive JPEG together: each is a pass over the picture"`
-	Memory          config.Size `koanf:"memory" doc:"decoded pixels that one call keeps"`
-	OutputBytes     config.Size `koanf:"output_bytes" doc:"of all results of one call together"`
+	Bytes           config.Size `koanf:"bytes" doc:"the most bytes of an original"`
+	Side            int         `koanf:"side" doc:"the most pixels of a side of an original"`
+	Pixels          int64       `koanf:"pixels" doc:"the most pixels of one frame, of originals and of results"`
+	AnimationPixels int64       `koanf:"animation_pixels" doc:"the most pixels of all frames of an animation together"`
+	Frames          int         `koanf:"frames" doc:"the most frames of an animation"`
+	ScanPixels      int64       `koanf:"scan_pixels" doc:"the most pixels of all scans of a progressive JPEG together: each is a pass over the picture"`
+	Memory          config.Size `koanf:"memory" doc:"the most decoded pixels, in bytes, that one call keeps"`
+	OutputBytes     config.Size `koanf:"output_bytes" doc:"the most bytes of all results of one call together"`
 }
 
 // DefaultLimits suit photographs up to 64 megapixels in less than 512 MiB for two at once.
