@@ -44,7 +44,7 @@ type Balance struct {
 	EjectMin  time.Duration // the first time a node is set aside; doubles; default 250 ms
 	EjectMax  time.Duration // default 30 s
 	// A node that owes an answer and sends nothing for Silence (default 50 ms) is asked for its health. When nothing at all
-	// comes in for Patience (default 80 ms) and four times what it usually takes to answer, no call goes there until it
+	// comes in for Patience (default 100 ms) and four times what it usually takes to answer, no call goes there until it
 	// speaks again, and idempotent calls that wait there move to another node.
 	Silence, Patience time.Duration
 }
@@ -60,7 +60,7 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	c.Balance.EjectMin = orElse(c.Balance.EjectMin, 250*time.Millisecond)
 	c.Balance.EjectMax = orElse(c.Balance.EjectMax, 30*time.Second)
 	c.Balance.Silence = orElse(c.Balance.Silence, 50*time.Millisecond)
-	c.Balance.Patience = orElse(c.Balance.Patience, 80*time.Millisecond)
+	c.Balance.Patience = orElse(c.Balance.Patience, 100*time.Millisecond)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

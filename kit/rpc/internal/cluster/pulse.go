@@ -20,6 +20,8 @@ const (
 	beat     = 20 * time.Millisecond // how often a node with calls is looked at
 	rest     = 50                    // beats without a call until it is looked at no more
 	maxQuiet = time.Second           // between two questions to a node that answers them, and has long calls
+	// A call that has run for long is dear to repeat: it moves only when the node has been silent for as long.
+	dear = 2 * time.Second
 )
 
 // pulse is what is known of a node's life.
@@ -40,6 +42,7 @@ type pulse struct {
 type Call struct {
 	prev, next *Call
 	mover      Mover
+	began      time.Time
 }
 
 // Mover takes a call from its node. Move must not block, and may be called more than once.
@@ -51,13 +54,13 @@ func (n *Node) Hold(c *Call, m Mover) {
 	if n.held.next == nil {
 		n.held.prev, n.held.next = &n.held, &n.held
 	}
-	c.mover = m
+	c.mover, c.began = m, time.Now()
 	c.prev, c.next = n.held.prev, &n.held
 	c.prev.next, n.held.prev = c, c
 	silent := n.silent.Load()
 	n.ring.Unlock()
 	if silent {
-		n.moveAll() // it fell silent between the choice and now
+		n.moveAll(false) // it fell silent between the choice and now
 	}
 }
 
@@ -71,7 +74,7 @@ func (n *Node) Release(c *Call) {
 	n.ring.Unlock()
 }
 
-func (n *Node) moveAll() {
+func (n *Node) moveAll(dearest bool) {
 	if !n.cluster.another(n) {
 		return
 	}
@@ -81,7 +84,9 @@ func (n *Node) moveAll() {
 		return
 	}
 	for c := n.held.next; c != &n.held; c = c.next {
-		c.mover.Move()
+		if dearest || time.Since(c.began) < dear {
+			c.mover.Move()
+		}
 	}
 }
 
@@ -156,7 +161,7 @@ func (n *Node) listen() {
 		case !n.up.Load(): // the connection's own story now
 			asked = time.Time{}
 		case now.Sub(asked) > n.patience():
-			n.falls()
+			n.falls(heard)
 			asked = now
 			n.ask() // its answer will tell that it lives again
 		}
@@ -204,12 +209,12 @@ func (n *Node) ask() {
 	})
 }
 
-func (n *Node) falls() {
+func (n *Node) falls(heard time.Time) {
 	if !n.silent.Swap(true) {
 		n.cluster.event(Silent)
 		n.cluster.cfg.Log.Warn("a node is silent", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id))
 	}
-	n.moveAll()
+	n.moveAll(time.Since(heard) > dear)
 }
 
 func (n *Node) speaks() {
