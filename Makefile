@@ -26,7 +26,8 @@ run: deps ## Install what is missing to build, and start everything in one proce
 	@go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/calotype
 	@exec bin/calotype up $(ARGS)
 
-test: deps ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
+test: ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
+	@$(PROVISION)/libraries.sh bash curl openssl # the tests run the README's examples
 	@$(PROVISION)/servers.sh >/dev/null
 	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -shuffle=on -timeout 20m $(TEST)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# libraries.sh: makes sure that this machine can build Calotype: a C compiler, pkg-config, and the headers of libvips.
+# libraries.sh [PROGRAM...]: makes sure that this machine can build Calotype: a C compiler, pkg-config, and the headers of
+# libvips; and that it has the programs named, each of which must come in a package of its own name.
 # Where all is there it says nothing and costs a few milliseconds. Otherwise it installs what is missing by the system's own
 # package manager, and says what it runs; where it may not, it fails with the command to type.
 set -eu
@@ -26,13 +27,18 @@ has_avif() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' libheif-plugin-aomenc 2>/dev/null)" = installed ]
 }
 
-missing() {
+programs=$*
+
+# missing says, in words, what is not here: to build with, and to run with.
+missing_to_build() {
   pkg_config=$(go env PKG_CONFIG)
   compiles || printf 'a C compiler, '
   have "$pkg_config" || printf 'pkg-config, '
   "$pkg_config" --atleast-version=$vips_wanted vips 2>/dev/null || printf 'libvips %s or newer with its headers, ' $vips_wanted
   has_avif || printf "libheif's AVIF encoder, "
 }
+missing_programs() { for p in $programs; do have "$p" || printf '%s, ' "$p"; done; }
+missing() { all=$(missing_to_build; missing_programs); printf %s "${all%, }"; }
 
 # as_root prints the words that give a command root's rights, and fails when there are none. Nobody is asked for a password
 # where nobody can answer.
@@ -43,8 +49,15 @@ as_root() {
   sudo -n true 2>/dev/null && echo 'sudo -n'
 }
 
-# packages prints what to install by a package manager; some packages are there only in some releases.
+# packages MANAGER: prints what to install, on one line; some packages are there only in some releases.
 packages() {
+  # shellcheck disable=SC2005,SC2046 # joined by spaces on purpose
+  echo $(
+    if [ -n "$(missing_to_build)" ]; then to_build "$1"; fi
+    for p in $programs; do have "$p" || echo "$p"; done
+  )
+}
+to_build() {
   case $1 in
   apt-get)
     echo gcc libc6-dev pkg-config libvips-dev
@@ -54,7 +67,7 @@ packages() {
   dnf) echo gcc pkgconf-pkg-config vips-devel; if dnf -q list vips-heif >/dev/null 2>&1; then echo vips-heif; fi ;;
   apk) echo gcc musl-dev pkgconf vips-dev; if apk search -qe vips-heif 2>/dev/null | grep -q .; then echo vips-heif; fi ;;
   brew) echo pkgconf vips ;;
-  esac | tr '\n' ' ' | sed 's/ $//'
+  esac
 }
 
 # run COMMAND: says and runs a command line as root; its output is shown only when it fails.
@@ -67,9 +80,9 @@ run() {
 }
 
 have go || die 'Go 1.26 or newer is needed: https://go.dev/dl/'
-lacks=$(missing); lacks=${lacks%, }
+lacks=$(missing)
 [ -n "$lacks" ] || exit 0
-say "Missing to build Calotype: $lacks."
+say "Missing on this machine: $lacks."
 
 for manager in apt-get dnf apk brew none; do if have $manager; then break; fi; done
 case $manager in
@@ -90,7 +103,7 @@ log=$(mktemp); trap 'rm -f "$log"' EXIT
 if [ -n "$refresh" ]; then run "$refresh"; fi
 run "$install $(packages "$manager")"
 
-lacks=$(missing); lacks=${lacks%, }
+lacks=$(missing)
 [ -z "$lacks" ] || die "Still missing: $lacks. What this system offers is too old, or pkg-config does not find it." \
   'Debian 12, Ubuntu 24.04, Fedora 39, Alpine 3.18 and Homebrew have what is needed.'
-say 'Everything needed to build is there now.'
+say 'Everything that was missing is there now.'
