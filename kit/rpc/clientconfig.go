@@ -43,8 +43,8 @@ type Balance struct {
 	Relist    time.Duration // how often the registry is asked beside its events; default 5 s
 	EjectMin  time.Duration // the first time a node is set aside; doubles; default 250 ms
 	EjectMax  time.Duration // default 30 s
-	// A node that owes an answer and sends nothing for Silence (default 50 ms) is asked for its health. When nothing at all
-	// comes in for Patience (default 100 ms) and four times what it usually takes to answer, no call goes there until it
+	// A node that owes an answer and sends nothing for Silence (default 40 ms) is asked for its health. When nothing at all
+	// comes in for Patience (default 80 ms) and four times what it usually takes to answer, no call goes there until it
 	// speaks again, and idempotent calls that wait there move to another node.
 	Silence, Patience time.Duration
 }
@@ -59,8 +59,8 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	c.Balance.Relist = orElse(c.Balance.Relist, 5*time.Second)
 	c.Balance.EjectMin = orElse(c.Balance.EjectMin, 250*time.Millisecond)
 	c.Balance.EjectMax = orElse(c.Balance.EjectMax, 30*time.Second)
-	c.Balance.Silence = orElse(c.Balance.Silence, 50*time.Millisecond)
-	c.Balance.Patience = orElse(c.Balance.Patience, 100*time.Millisecond)
+	c.Balance.Silence = orElse(c.Balance.Silence, 40*time.Millisecond)
+	c.Balance.Patience = orElse(c.Balance.Patience, 80*time.Millisecond)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

@@ -2,8 +2,11 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go-micro.dev/v4/registry"
 	"google.golang.org/grpc/codes"
@@ -73,5 +76,59 @@ func TestAnOpenReflectionStreamDoesNotHoldTheDrain(t *testing.T) {
 	}
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
 		t.Errorf("the stream ended as %v", err)
+	}
+}
+
+// endless sends chunks of 1 MiB until its caller leaves.
+type endless struct {
+	blobs
+	sent atomic.Int64
+	left chan error
+}
+
+func (e *endless) Get(ctx context.Context, _ *storagev1.GetRequest, s storagev1.Storage_GetStream) error {
+	chunk := make([]byte, 1<<20)
+	for {
+		if err := s.Send(&storagev1.GetResponse{Part: &storagev1.GetResponse_Chunk{Chunk: chunk}}); err != nil {
+			e.left <- err
+			return err
+		}
+		e.sent.Add(1)
+	}
+}
+
+// TestSlowReader opens a stream and does not read it: the server waits, with little in memory, other calls on the same connection
+// pass, and the handler ends when its caller leaves.
+func TestSlowReader(t *testing.T) {
+	reg := registry.NewMemoryRegistry()
+	e := &endless{left: make(chan error, 1)}
+	serve(t, reg, proto.Storage, "a", func(s *rpc.Server) error {
+		return errors.Join(greets(&greeter{})(s), storagev1.RegisterStorageHandler(s, e))
+	})
+	c := newClient(t, reg)
+	stream, err := storagev1.NewStorageService(proto.Storage, c).Get(t.Context(), &storagev1.GetRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	// It goes on for as long as 200 other calls take, and they are not held up.
+	for range 200 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err := greeterv1.NewGreeterService(proto.Storage, c).Hello(ctx, &greeterv1.HelloRequest{})
+		cancel()
+		if err != nil {
+			t.Fatalf("beside a stream that nobody reads: %v", err)
+		}
+	}
+	if n := e.sent.Load(); n > 10 {
+		t.Errorf("%d MiB were sent to a reader that took one", n)
+	}
+	_ = stream.Close()
+	select {
+	case <-e.left:
+	case <-time.After(10 * time.Second):
+		t.Error("the handler goes on for a reader that left")
 	}
 }
