@@ -24,12 +24,13 @@ type registration struct {
 	service *registry.Service
 	log     *slog.Logger
 
-	mu    sync.Mutex // held while the registry is asked; it may be slow
-	ended atomic.Bool
-	known atomic.Bool
-	stop  chan struct{}
-	once  sync.Once
-	done  chan struct{}
+	mu      sync.Mutex // held while the registry is asked; it may be slow
+	failing bool       // the last try did; under mu
+	ended   atomic.Bool
+	known   atomic.Bool
+	stop    chan struct{}
+	once    sync.Once
+	done    chan struct{}
 }
 
 func newRegistration(o server.Options, listen string, endpoints []*registry.Endpoint, log *slog.Logger) (*registration, error) {
@@ -96,12 +97,13 @@ func (r *registration) register() {
 		err = r.opts.Registry.Register(r.service, registry.RegisterTTL(r.opts.RegisterTTL))
 	}
 	switch was := r.known.Swap(err == nil); {
-	case err != nil:
+	case err != nil && !r.failing: // once an outage, not once a try
 		r.log.Warn("registering failed; trying again", slog.String("service", r.service.Name), slog.String("error", err.Error()))
-	case !was:
+	case err == nil && !was:
 		r.log.Info("registered", slog.String("service", r.service.Name), slog.String("node", r.service.Nodes[0].Id),
 			slog.String("address", r.service.Nodes[0].Address))
 	}
+	r.failing = err != nil
 }
 
 // end waits for the registry only as long as ctx allows; a registration that is on its way is taken back when it arrives.

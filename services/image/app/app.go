@@ -36,6 +36,9 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 			}
 		}
 	}()
+	if err := host.Client().Follow(proto.Worker); err != nil {
+		return nil, err
+	}
 	presets, err := cfg.Image.Presets.Compile()
 	if err != nil {
 		return nil, err

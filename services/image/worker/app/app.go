@@ -40,6 +40,9 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	for _, f := range opts {
 		f(&o)
 	}
+	if err := host.Client().Follow(proto.Storage); err != nil {
+		return nil, err
+	}
 	metrics := worker.NewMetrics(host.Metrics)
 	pictures, err := pipeline.New(pipeline.Config{Limits: cfg.Worker.Limits, Observe: metrics.Engine})
 	if err != nil {
