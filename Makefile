@@ -16,7 +16,7 @@ PACKAGES := ./... ./proto/...
 PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate settings check-generated build bench deps clean
+.PHONY: help run test faults lint generate settings check-generated build bench deps clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,10 @@ test: ## Run all tests with the race detector, against real servers that it gets
 	@$(PROVISION)/servers.sh >/dev/null
 	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -shuffle=on -timeout 20m $(TEST)
+
+faults: deps ## Run the RPC fault tests with nothing beside them, and hold them to their times too
+	@$(PROVISION)/servers.sh >/dev/null
+	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc
 
 lint: deps ## Check both modules, the protos and the scripts; kept at zero
 	@tools=$$($(PROVISION)/tools.sh golangci-lint buf) && "$$tools/golangci-lint" run $(PACKAGES) && cd proto && "$$tools/buf" lint

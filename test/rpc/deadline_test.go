@@ -78,7 +78,7 @@ func TestWorkStopsWithItsCaller(t *testing.T) {
 		took := w.stamps(t, "end")[i].Sub(left)
 		t.Logf("%s: the last hop stopped %v after; the caller was told %v", how.name, took.Round(100*time.Microsecond), err)
 		if took > 100*time.Millisecond {
-			t.Errorf("%s: the last hop stopped only %v after", how.name, took)
+			late(t, "%s: the last hop stopped only %v after", how.name, took)
 		}
 		if how.leave == nil && fault.KindOf(err) != fault.Deadline {
 			t.Errorf("%s: the caller got %v", how.name, err)

@@ -47,6 +47,7 @@ func TestOverload(t *testing.T) {
 		l.end()
 	}
 	var all outcome
+	before := 1.0 // the share of the class above that was done
 	for _, p := range []rpc.Priority{rpc.Interactive, rpc.Normal, rpc.Bulk} {
 		o := over[p].outcome(began, overFor)
 		all.add(o)
@@ -55,22 +56,30 @@ func TestOverload(t *testing.T) {
 		for _, err := range o.failed {
 			t.Error(err)
 		}
-		if share := float64(len(o.done)) / float64(o.calls()); p == rpc.Interactive && share < .95 {
-			t.Errorf("only %.0f%% of the interactive calls were done, and they alone are half of the capacity", 100*share)
+		share := float64(len(o.done)) / float64(o.calls())
+		if p == rpc.Interactive && share < .95 {
+			late(t, "only %.0f%% of the interactive calls were done, and they alone are half of the capacity", 100*share)
 		}
+		if share > before {
+			t.Errorf("%.0f%% of the %s calls were done, of the more urgent ones %.0f%%", 100*share, p, 100*before)
+		}
+		before = share
 	}
 	good := goodput(all, overFor)
 	t.Logf("goodput: %.0f/s at capacity, %.0f/s at 5 times that (%.0f%%); done p99 %v; turned away p50 %v, p99 %v",
 		best, good, 100*good/best, quantile(all.done, .99), quantile(all.turned, .5), quantile(all.turned, .99))
 	if good < .8*best {
-		t.Errorf("goodput fell to %.0f/s of %.0f/s", good, best)
+		late(t, "goodput fell to %.0f/s of %.0f/s", good, best)
 	}
-	if p50 := quantile(all.turned, .5); len(all.turned) == 0 || p50 > 10*time.Millisecond {
-		t.Errorf("%d calls were turned away, half of them after more than %v", len(all.turned), p50)
+	if len(all.turned) == 0 || len(all.done) == 0 {
+		t.Errorf("%d calls were turned away, %d done", len(all.turned), len(all.done))
+	}
+	if p50 := quantile(all.turned, .5); p50 > 10*time.Millisecond {
+		late(t, "half of the calls that were turned away were so after more than %v", p50)
 	}
 	// 64 calls at most on four slots of 40 ms, and half as many again in the queue, twice.
 	if p99 := quantile(all.done, .99); p99 > 2*time.Second {
-		t.Errorf("what was done took %v at the 99th percentile", p99)
+		late(t, "what was done took %v at the 99th percentile", p99)
 	}
 
 	// Half of the capacity, from now on: how long until a whole second passes without a refusal.
@@ -84,7 +93,7 @@ func TestOverload(t *testing.T) {
 	})
 	t.Logf("back to normal %v after the overload, a second of watching included", time.Since(relieved).Round(time.Millisecond))
 	if d := time.Since(relieved); d > 5*time.Second {
-		t.Errorf("back to normal only after %v", d)
+		late(t, "back to normal only after %v", d)
 	}
 }
 
