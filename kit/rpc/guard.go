@@ -29,18 +29,14 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 		}
 		return nil, err
 	}
-	panicked := true
-	defer func() {
-		if panicked {
-			permit.Drop()
-			return
-		}
-		done(permit, err)
-	}()
+	err = errPanicked
+	defer func() { s.shedder.done(permit, err) }()
 	rsp, err = handle(ctx, req)
-	panicked = false
 	return rsp, err
 }
+
+// errPanicked is what a handler that panics leaves behind; settle makes the answer.
+var errPanicked = status.Error(codes.Canceled, "panic")
 
 // native are health and reflection: they tell of an overloaded node too.
 func native(method string) bool { return strings.HasPrefix(method, "/grpc.") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
@@ -51,6 +52,8 @@ func (s Shedding) withDefaults() Shedding {
 type shedder struct {
 	cfg     Shedding
 	limiter adaptivelimiter.AdaptiveLimiter[any]
+	// The limiter's own figures are behind its lock.
+	limit, running atomic.Int64
 }
 
 func newShedder(cfg Shedding) *shedder {
@@ -58,18 +61,23 @@ func newShedder(cfg Shedding) *shedder {
 		return nil
 	}
 	low, high := uint(cfg.Min), uint(cfg.Max)
-	return &shedder{cfg, adaptivelimiter.NewBuilder[any]().
+	s := &shedder{cfg: cfg}
+	s.limit.Store(int64(min(2*low, high)))
+	s.limiter = adaptivelimiter.NewBuilder[any]().
 		WithLimits(low, high, min(2*low, high)).
 		WithRecentWindow(250*time.Millisecond, 5*time.Second, 20).
-		Build()}
+		OnLimitChanged(func(e adaptivelimiter.LimitChangedEvent) { s.limit.Store(int64(e.NewLimit)) }).
+		Build()
+	return s
 }
 
 // admit gives what ends the call, or the reason why it is turned away.
 func (s *shedder) admit(ctx context.Context) (adaptivelimiter.Permit, error) {
-	limit := s.limiter.Limit()
-	near := s.limiter.Inflight() >= limit*9/10
+	limit := int(s.limit.Load())
+	near := int(s.running.Load()) >= limit*9/10
 	if !near || priorityOf(ctx) != Bulk {
 		if permit, ok := s.limiter.TryAcquirePermit(); ok {
+			s.running.Add(1)
 			return permit, nil
 		}
 	}
@@ -87,6 +95,7 @@ func (s *shedder) admit(ctx context.Context) (adaptivelimiter.Permit, error) {
 	permit, err := s.limiter.AcquirePermitWithMaxWait(ctx, s.cfg.Wait)
 	switch {
 	case err == nil:
+		s.running.Add(1)
 		return permit, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -102,7 +111,8 @@ func overloaded() error {
 }
 
 // done tells the limiter how long a call took. One that was left says nothing of how long it would have.
-func done(permit adaptivelimiter.Permit, err error) {
+func (s *shedder) done(permit adaptivelimiter.Permit, err error) {
+	s.running.Add(-1)
 	if err != nil {
 		if c := Status(err).Code(); c == codes.Canceled || c == codes.DeadlineExceeded {
 			permit.Drop()
