@@ -32,5 +32,8 @@ func New(cfg Config, host *boot.Host) (*App, error) {
 		leave()
 		return nil, err
 	}
+	service.Go("following", func(context.Context) error {
+		return host.Client().Follow(proto.Greeter, proto.Image, proto.Worker, proto.Storage)
+	})
 	return &App{service}, nil
 }

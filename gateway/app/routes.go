@@ -39,9 +39,6 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 		return nil, err
 	}
 	client := host.Client()
-	if err := client.Follow(proto.Greeter, proto.Image, proto.Worker, proto.Storage); err != nil {
-		return nil, err
-	}
 	transcoded, err := rest.New(rest.Config{MaxBody: int64(cfg.Limits.JSON), Methods: doc.Methods}, client)
 	if err != nil {
 		return nil, err

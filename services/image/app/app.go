@@ -36,9 +36,6 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 			}
 		}
 	}()
-	if err := host.Client().Follow(proto.Worker); err != nil {
-		return nil, err
-	}
 	presets, err := cfg.Image.Presets.Compile()
 	if err != nil {
 		return nil, err
@@ -67,6 +64,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 		return nil, err
 	}
 	jobs.Draining = service.Draining()
+	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Worker) })
 	service.Go("relay", m.Relay.Run)
 	service.Go("reports", m.Reports.Run)
 	service.Go("dead letters", m.DeadLetters.Run)

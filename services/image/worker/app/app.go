@@ -40,9 +40,6 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	for _, f := range opts {
 		f(&o)
 	}
-	if err := host.Client().Follow(proto.Storage); err != nil {
-		return nil, err
-	}
 	metrics := worker.NewMetrics(host.Metrics)
 	pictures, err := pipeline.New(pipeline.Config{Limits: cfg.Worker.Limits, Observe: metrics.Engine})
 	if err != nil {
@@ -67,6 +64,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	if err != nil {
 		return nil, errors.Join(err, shut())
 	}
+	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage) })
 	service.Go("tasks", func(ctx context.Context) error { return w.Consumer.Run(ctx, boot.Work(ctx)) })
 	return &App{service: service, close: shut}, nil
 }
