@@ -72,7 +72,7 @@ func TestBadFiles(t *testing.T) {
 		} else if r := fault.ReasonOf(err); !fault.Is(err, fault.Invalid) || r != probe.Broken && r != probe.Unsupported && r != probe.TooLarge {
 			t.Errorf("%s: refused by %v", file, err)
 		}
-		if took > 2*time.Second*slower {
+		if took > 15*time.Second { // 2 s are the aim, on a machine that does nothing else; a bomb that goes off takes minutes
 			t.Errorf("%s took %v", file, took)
 		}
 	}
@@ -176,7 +176,7 @@ func TestTimeEndsWork(t *testing.T) {
 		ctx, cancel := c.ctx()
 		began := time.Now()
 		_, err := e.Render(ctx, large, slow)
-		if took := time.Since(began); !fault.Is(or(err), c.kind) || took > 300*time.Millisecond+400*time.Millisecond*slower {
+		if took := time.Since(began); !fault.Is(or(err), c.kind) || took > 5*time.Second {
 			t.Errorf("%s: after %v: %v", name, took, err)
 		}
 		cancel()
