@@ -86,7 +86,7 @@ func (u *Jobs) List(ctx context.Context, f job.Filter, size int, token string) (
 	return found[:size], job.PageToken(listing, string(found[size-1].ID)), nil
 }
 
-// Cancel ends a job that has not ended. A node that works on it is not stopped, but its result is dropped.
+// Cancel ends a job that has not ended. A node that works on it stops when it asks next; a result that comes before is dropped.
 func (u *Jobs) Cancel(ctx context.Context, id job.ID) (job.Job, error) {
 	return u.mover.move(ctx, id, func(j job.Job, now time.Time) (job.Change, error) {
 		next, events, err := job.Cancel(j, now)

@@ -17,10 +17,11 @@ import (
 
 // Consumer works off the queue's tasks.
 type Consumer struct {
-	slots *slots
-	parts Parts
-	cfg   Config
-	now   func() time.Time
+	slots    *slots
+	parts    Parts
+	cfg      Config
+	now      func() time.Time
+	interval time.Duration // between looks at whether a job is still wanted
 }
 
 // fewer is how often a job is tried that fails by itself: on time, or on a defect.
@@ -64,11 +65,21 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 		return job.Again(c.pause(attempt)), err
 	}
 	began := c.now()
-	results, err := c.make(ctx, t)
-	c.parts.Metrics.job(outcomeOf(ctx, err))
+	wanted, stop := c.whileWanted(ctx, t.Job)
+	results, err := c.make(wanted, t)
+	dropped := errors.Is(context.Cause(wanted), errUnwanted)
+	stop()
+	outcome := outcomeOf(ctx, err)
+	if dropped && ctx.Err() == nil {
+		outcome = "dropped"
+	}
+	c.parts.Metrics.job(outcome)
 	switch {
 	case ctx.Err() != nil: // the node leaves, or the task is no longer ours: who has it next tells
 		return job.Again(0), ctx.Err()
+	case dropped:
+		c.parts.Log.InfoContext(ctx, "job dropped: it ended meanwhile", "attempt", attempt, "took", c.now().Sub(began))
+		return job.Done(), nil
 	case err == nil:
 		c.parts.Log.InfoContext(ctx, "job done", "variants", len(results), "attempt", attempt, "took", c.now().Sub(began))
 		if err := report(job.Finished, results, nil); err != nil {

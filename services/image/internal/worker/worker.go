@@ -90,6 +90,7 @@ type Parts struct {
 	Results   Results
 	Engine    Engine
 	Queue     job.Queue
+	Desk      Desk   // nil: every job is wanted to its end
 	Limit     int64  // bytes of an original
 	Node      string // the node's name, for reports
 	Tracer    opentracing.Tracer
@@ -111,6 +112,6 @@ func New(cfg Config, p Parts) *Worker {
 	s := newSlots(cfg.Slots, cfg.Waiting, cfg.Patience, p.Metrics)
 	return &Worker{
 		Transformer: &Transformer{slots: s, looks: newSlots(2*cfg.Slots, cfg.Waiting, cfg.Patience, nil), parts: p, timeout: cfg.TransformTimeout},
-		Consumer:    &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now},
+		Consumer:    &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now, interval: 2 * time.Second},
 	}
 }

@@ -55,7 +55,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	}
 	blobs := blobclient.New(host.Client())
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: blobs, Results: blobs, Engine: engine{pictures}, Queue: o.queue, Limit: int64(cfg.Worker.Limits.Bytes),
+		Originals: blobs, Results: blobs, Engine: engine{pictures}, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {
@@ -64,7 +64,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	if err != nil {
 		return nil, errors.Join(err, shut())
 	}
-	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage) })
+	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage, proto.Image) })
 	service.Go("tasks", func(ctx context.Context) error { return w.Consumer.Run(ctx, boot.Work(ctx)) })
 	return &App{service: service, close: shut}, nil
 }
