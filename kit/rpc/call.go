@@ -78,12 +78,7 @@ func wrapCall(wrappers []client.CallWrapper, fn client.CallFunc) client.CallFunc
 
 // prepare reads what a call needs to know before its first attempt.
 func (c *Client) prepare(req client.Request, opts []client.CallOption) (*try, error) {
-	t := &try{c: c, req: req}
-	c.mu.RLock()
-	t.opts = c.opts.CallOptions
-	c.mu.RUnlock()
-	// Appending to a shared slice would hand one call's wrappers to another.
-	t.opts.CallWrappers = t.opts.CallWrappers[:len(t.opts.CallWrappers):len(t.opts.CallWrappers)]
+	t := &try{c: c, req: req, opts: c.now.Load().call}
 	for _, o := range opts {
 		o(&t.opts)
 	}

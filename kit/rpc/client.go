@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go-micro.dev/v4/client"
 	"go-micro.dev/v4/codec"
@@ -33,6 +35,22 @@ type Client struct {
 	outer  client.Client // the wrappers around caller
 	groups map[string]*group
 	closed bool
+	now    atomic.Pointer[view]
+}
+
+// view is what every call reads, copied on every change so that no call takes a lock for it.
+type view struct {
+	outer  client.Client
+	call   client.CallOptions
+	groups map[string]*group
+}
+
+// publish must be called with the lock held.
+func (c *Client) publish() {
+	v := &view{outer: c.outer, call: c.opts.CallOptions, groups: maps.Clone(c.groups)}
+	// Appending to a shared slice would hand one call's wrappers to another.
+	v.call.CallWrappers = slices.Clip(v.call.CallWrappers)
+	c.now.Store(v)
 }
 
 // group is a service: its nodes and the budget for retries.
@@ -76,6 +94,7 @@ func (c *Client) Init(opts ...client.Option) error {
 		outer = c.opts.Wrappers[i](outer)
 	}
 	c.outer = outer
+	c.publish()
 	return nil
 }
 
@@ -110,11 +129,7 @@ func (c *Client) Stream(ctx context.Context, req client.Request, opts ...client.
 	return c.wrapped().Stream(withheld(ctx, c.allow), req, opts...)
 }
 
-func (c *Client) wrapped() client.Client {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.outer
-}
+func (c *Client) wrapped() client.Client { return c.now.Load().outer }
 
 // NewMessage makes a message that Publish will refuse.
 func (c *Client) NewMessage(topic string, payload any, _ ...client.MessageOption) client.Message {
@@ -135,6 +150,7 @@ func (c *Client) Close() error {
 	c.closed = true
 	groups := c.groups
 	c.groups = map[string]*group{}
+	c.publish()
 	c.mu.Unlock()
 	var errs []error
 	for _, g := range groups {
@@ -149,10 +165,7 @@ func (c *Client) group(service string, addresses []string) (*group, error) {
 	if len(addresses) > 0 {
 		key = "\x00" + strings.Join(addresses, ",")
 	}
-	c.mu.RLock()
-	g := c.groups[key]
-	c.mu.RUnlock()
-	if g != nil {
+	if g := c.now.Load().groups[key]; g != nil {
 		return g, nil
 	}
 	c.mu.Lock()
@@ -170,12 +183,13 @@ func (c *Client) group(service string, addresses []string) (*group, error) {
 		}
 	}
 	b := c.cfg.Balance
-	g = &group{budget: newBudget(0.2, 3), Cluster: cluster.New(cluster.Config{
+	g := &group{budget: newBudget(0.2, 3), Cluster: cluster.New(cluster.Config{
 		Service: service, Registry: reg, Addresses: addresses, Dialer: dialer(c.mark), Dial: c.dial, Log: c.cfg.Log,
 		FirstList: b.FirstList, Connect: b.Connect, Relist: b.Relist, EjectMin: b.EjectMin, EjectMax: b.EjectMax,
 		Silence: b.Silence, Patience: b.Patience, Observe: func(e cluster.Event) { c.observe(service, Event(e)) },
 	})}
 	c.groups[key] = g
+	c.publish()
 	return g, nil
 }
 
