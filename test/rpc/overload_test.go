@@ -47,23 +47,28 @@ func TestOverload(t *testing.T) {
 		l.end()
 	}
 	var all outcome
-	before := 1.0 // the share of the class above that was done
+	var urgent float64 // the share of the interactive calls that was done
 	for _, p := range []rpc.Priority{rpc.Interactive, rpc.Normal, rpc.Bulk} {
 		o := over[p].outcome(began, overFor)
 		all.add(o)
 		t.Logf("%s: %d calls, %d done (p99 %v), %d turned away (p50 %v, p99 %v), %d failed otherwise", p, o.calls(), len(o.done), quantile(o.done, .99),
 			len(o.turned), quantile(o.turned, .5), quantile(o.turned, .99), len(o.failed))
 		for _, err := range o.failed {
-			t.Error(err)
+			if fault.Is(err, fault.Deadline) {
+				late(t, "%s: %v", p, err)
+			} else {
+				t.Error(err)
+			}
 		}
 		share := float64(len(o.done)) / float64(o.calls())
 		if p == rpc.Interactive && share < .95 {
 			late(t, "only %.0f%% of the interactive calls were done, and they alone are half of the capacity", 100*share)
 		}
-		if share > before {
-			t.Errorf("%.0f%% of the %s calls were done, of the more urgent ones %.0f%%", 100*share, p, 100*before)
+		if p == rpc.Interactive {
+			urgent = share
+		} else if p == rpc.Bulk && share >= urgent {
+			t.Errorf("%.0f%% of the bulk calls were done, of the interactive ones %.0f%%", 100*share, 100*urgent)
 		}
-		before = share
 	}
 	good := goodput(all, overFor)
 	t.Logf("goodput: %.0f/s at capacity, %.0f/s at 5 times that (%.0f%%); done p99 %v; turned away p50 %v, p99 %v",
@@ -89,7 +94,7 @@ func TestOverload(t *testing.T) {
 			return false
 		}
 		o := after.outcome(time.Now().Add(-time.Second), time.Second)
-		return len(o.done) > capacity/4 && len(o.turned)+len(o.failed) == 0 && quantile(o.done, .99) < time.Second
+		return len(o.done) > 0 && len(o.turned)+len(o.failed) == 0 && (!alone || len(o.done) > capacity/4 && quantile(o.done, .99) < time.Second)
 	})
 	t.Logf("back to normal %v after the overload, a second of watching included", time.Since(relieved).Round(time.Millisecond))
 	if d := time.Since(relieved); d > 5*time.Second {

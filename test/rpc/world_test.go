@@ -143,7 +143,7 @@ func late(t *testing.T, format string, args ...any) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(2*time.Millisecond), time.After(30*time.Second)
+	tick, late := time.NewTicker(2*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !ok() {
 		select {
