@@ -57,5 +57,5 @@ func (b book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
 }
 
 func source(p job.Picture) recipe.Source {
-	return recipe.Source{Format: p.Format, HasAlpha: p.HasAlpha, Pages: p.Pages}
+	return recipe.Source{Format: p.Format, HasAlpha: p.HasAlpha, Pages: p.Pages, Width: p.Width, Height: p.Height}
 }

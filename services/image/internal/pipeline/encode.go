@@ -28,14 +28,14 @@ func steady(effort int) func(int64) int { return func(int64) int { return effort
 var codecs = map[recipe.Format]codec{
 	recipe.JPEG: {id: C.CT_JPEG, quality: recipe.DefaultQuality, side: 65500, effort: steady(0)},
 	recipe.PNG:  {id: C.CT_PNG, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
-	recipe.WebP: {id: C.CT_WEBP, alpha: true, animated: true, quality: recipe.DefaultQuality, side: 16383, pixels: 40e6, effort: steady(2)},
+	recipe.WebP: {id: C.CT_WEBP, alpha: true, animated: true, quality: recipe.DefaultQuality, side: 16383, pixels: recipe.MaxWebPPixels, effort: steady(2)},
 	recipe.GIF: {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, pixels: 16e6, effort: func(pixels int64) int {
 		if pixels > 4e6 {
 			return 1
 		}
 		return 7
 	}},
-	recipe.AVIF: {id: C.CT_HEIF, alpha: true, quality: recipe.DefaultAVIFQuality, side: 16384, pixels: 12.5e6, effort: func(pixels int64) int {
+	recipe.AVIF: {id: C.CT_HEIF, alpha: true, quality: recipe.DefaultAVIFQuality, side: 16384, pixels: recipe.MaxAVIFPixels, effort: func(pixels int64) int {
 		if pixels > 2e6 {
 			return 0
 		}

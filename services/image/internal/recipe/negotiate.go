@@ -17,7 +17,7 @@ func (v Variant) Negotiate(extension, accept string, src Source) (resolved Varia
 	}
 	switch {
 	case v.Output.Format == Negotiated:
-		v.Output.Format, vary = FromAccept(accept, src), true
+		v.Output.Format, vary = v.fromAccept(accept, src), true
 	case v.Output.Format == Original && extension != "":
 		if v.Output.Format, err = FromExtension(extension); err != nil {
 			return Variant{}, false, err
@@ -52,14 +52,14 @@ func formatOf(word string) (Format, bool) {
 	return Format(word), member(word, formats)
 }
 
-// FromAccept picks the smallest format that the Accept header names: avif, webp, else what every client shows. Only a format
+// fromAccept picks the smallest format that the Accept header names: avif, webp, else what every client shows. Only a format
 // named outright counts: "image/*" and "*/*" come from clients that show neither. A higher q wins; at the same q, the
-// smaller. What moves stays moving: webp, else gif.
-func FromAccept(accept string, src Source) Format {
+// smaller. What moves stays moving: webp, else gif. A format that cannot hold so large a result is passed over.
+func (v Variant) fromAccept(accept string, src Source) Format {
 	moving := src.Pages > 1 && (src.Format == "gif" || src.Format == "webp")
 	best, weight := src.fallback(moving), 0.0
 	for _, f := range []Format{AVIF, WebP} {
-		if moving && f == AVIF {
+		if moving && f == AVIF || !f.holds(v, src) {
 			continue
 		}
 		if q := accepted(accept, f.ContentType()); q > weight {

@@ -20,6 +20,8 @@ type Source struct {
 	Format   string // by content: "jpeg", "heic", ...
 	HasAlpha bool
 	Pages    int
+	// Width and Height are pixels; 0 where they do not matter.
+	Width, Height int
 }
 
 // Resolve checks a recipe and fills in every default for one original, so that what is left to make depends on nothing else.

@@ -115,7 +115,7 @@ func TestTooMuchIsOneFault(t *testing.T) {
 
 func TestNegotiate(t *testing.T) {
 	const browser = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8"
-	photo := Source{Format: "jpeg", Pages: 1}
+	photo, large := Source{Format: "jpeg", Pages: 1}, Source{Format: "jpeg", Pages: 1, Width: 4250, Height: 5667}
 	for _, c := range []struct {
 		options, extension, accept string
 		src                        Source
@@ -136,6 +136,18 @@ func TestNegotiate(t *testing.T) {
 		{"f_auto", "", browser, Source{Format: "gif", Pages: 3}, WebP, true},
 		{"f_auto", "", "", Source{Format: "gif", Pages: 3}, GIF, true},
 		{"f_auto", "", "", Source{Format: "tiff", Pages: 3}, JPEG, true},
+		{"f_auto", "", browser, large, WebP, true},
+		{"f_auto,w_3000", "", browser, large, AVIF, true},
+		{"f_auto,w_3200", "", browser, large, WebP, true},
+		{"f_auto,h_4000,c_fit", "", browser, large, AVIF, true},
+		{"f_auto,w_9000,h_9000,c_fit", "", browser, large, JPEG, true},
+		{"f_auto,w_9000,h_9000", "", browser, large, WebP, true},
+		{"f_auto,w_4000,h_4000,c_pad", "", browser, photo, AVIF, true}, // of unknown size
+		{"f_auto,w_4000,h_4000,c_pad", "", browser, large, WebP, true},
+		{"f_auto,w_2000,h_2000,c_crop", "", browser, large, AVIF, true},
+		{"f_auto,a_90/h_3000", "", browser, large, AVIF, true},
+		{"f_auto,a_90/w_5000", "", browser, large, WebP, true},
+		{"f_auto,w_20,h_16384,c_scale", "", "image/webp", large, JPEG, true},
 	} {
 		got, vary, err := mustParse(t, c.options).Negotiate(c.extension, c.accept, c.src)
 		if err != nil || got.Output.Format != c.want || vary != c.vary {
