@@ -33,6 +33,7 @@ func config(reg registry.Registry) Config {
 	return Config{
 		Service: "s", Registry: reg, Log: slog.New(slog.DiscardHandler), Dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 		FirstList: 200 * time.Millisecond, Connect: 200 * time.Millisecond, Relist: time.Hour, EjectMin: 50 * time.Millisecond, EjectMax: 400 * time.Millisecond,
+		Silence: time.Hour, // a machine that is busy elsewhere makes nodes silent; TestSilence has its own
 	}
 }
 
