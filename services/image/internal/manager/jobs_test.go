@@ -127,24 +127,20 @@ func TestReconciler(t *testing.T) {
 	}
 	c.forward(6 * time.Minute)
 
-	// Many at once move each job once.
+	// Many at once, the one in the background among them, move each job once.
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	moved := 0
 	for range 4 {
 		wg.Go(func() {
-			n, err := w.Reconciler.Once(t.Context())
-			if err != nil {
+			if _, err := w.Reconciler.Once(t.Context()); err != nil {
 				t.Error(err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			moved += n
 		})
 	}
 	wg.Wait()
-	if moved != 2 {
-		t.Errorf("moved %d jobs, want 2", moved)
+	for _, id := range []job.ID{a.Job.ID, b.Job.ID} {
+		if j, err := w.Jobs.Get(t.Context(), id); err != nil || j.Requeues != 1 {
+			t.Errorf("%s was queued again %d times, %v", id, j.Requeues, err)
+		}
 	}
 	eventually(t, "swallowed again", swallowed)
 	if _, err := w.Jobs.Cancel(t.Context(), b.Job.ID); err != nil {
@@ -153,8 +149,8 @@ func TestReconciler(t *testing.T) {
 	c.forward(6 * time.Minute)
 	stop()
 	w.node(succeed)
-	if n, err := w.Reconciler.Once(t.Context()); n != 1 || err != nil {
-		t.Errorf("moved %d, %v, want the one that was not cancelled", n, err)
+	if _, err := w.Reconciler.Once(t.Context()); err != nil {
+		t.Error(err)
 	}
 	j, story := w.ended(a.Job.ID)
 	if j.State != job.Succeeded || j.Run != 1 || j.Requeues != 2 {
@@ -173,8 +169,8 @@ func TestReconcilerGivesUp(t *testing.T) {
 	for range 2 {
 		w.settleOutbox()
 		c.forward(6 * time.Minute)
-		if n, err := w.Reconciler.Once(t.Context()); n != 1 || err != nil {
-			t.Fatalf("moved %d, %v", n, err)
+		if _, err := w.Reconciler.Once(t.Context()); err != nil { // the one that runs beside may have been faster
+			t.Fatal(err)
 		}
 	}
 	if j, _ := w.ended(a.Job.ID); j.State != job.Dead || j.Failure.Reason != job.ReasonLost {
