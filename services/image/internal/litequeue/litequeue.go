@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -93,7 +94,7 @@ func Open(cfg Config, log *slog.Logger) (*Queue, error) {
 		consumers: map[*consumer]struct{}{},
 	}
 	if err := q.open(path); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(fmt.Errorf("the queue in %s: %w", path, err), lock.Close())
 	}
 	return q, nil
 }
