@@ -26,6 +26,9 @@ type Config struct {
 	Drain    DrainConfig     `koanf:"drain"`
 }
 
+// Common is the part of a service's configuration that every process has: what embeds a Config has it too.
+func (c Config) Common() Config { return c }
+
 // RPCConfig says where a service's RPC server is, and how it calls others.
 type RPCConfig struct {
 	Listen     string         `koanf:"listen" doc:"where RPC is served; port 0 takes a free one, which the registry tells"`

@@ -99,6 +99,26 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 	os.Exit(exitCode(name, run(Signals(name), os.Args[1:])))
 }
 
+// MainOf is the main function of a service that has a process to itself: configured, opened in a host, and run until it is told to
+// leave. A configuration embeds Config, and so has Common.
+func MainOf[C interface{ Common() Config }, A Runner](name string, cfg C, open func(C, *Host) (A, error)) {
+	Main(name, func(ctx context.Context, args []string) (err error) {
+		if err := Configure(name, &cfg, args); err != nil {
+			return err
+		}
+		host, err := NewHost(name, cfg.Common())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, host.Close()) }()
+		a, err := open(cfg, host)
+		if err != nil {
+			return err
+		}
+		return a.Run(ctx)
+	})
+}
+
 // echo is how long a second signal is taken for the first one's echo: timeout(1) and a terminal's Ctrl-C under make send two.
 const echo = time.Second
 
