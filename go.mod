@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	calotype/proto v0.0.0
+	github.com/agext/levenshtein v1.2.3
 	github.com/failsafe-go/failsafe-go v0.9.0
 	github.com/go-micro/plugins/v4/registry/consul v1.2.1
 	github.com/go-micro/plugins/v4/wrapper/trace/opentracing v1.2.0

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/agext/levenshtein"
 )
 
 // field is a setting: a struct field that is filled as one value.
@@ -106,30 +108,9 @@ func Nearest(key string, candidates []string) string {
 	}
 	best, bestDistance := "", max(2, len(key)/4)+1
 	for _, c := range candidates {
-		if d := distance(key, c); d < bestDistance {
+		if d := levenshtein.Distance(key, c, nil); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
 	return best
-}
-
-// distance is Levenshtein's, over bytes: keys are ASCII.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

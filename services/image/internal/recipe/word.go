@@ -3,6 +3,8 @@ package recipe
 import (
 	"fmt"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // Words of the grammar, in the order in which they are told.
@@ -45,33 +47,12 @@ func nearest(word string, set []string) string {
 		if w == meant {
 			return w
 		}
-		d, common := distance(word, w), beginning(word, w)
+		d, common := levenshtein.Distance(word, w, nil), beginning(word, w)
 		if d < len(w) && (d < least || d == least && common > longest && best != "") {
 			best, least, longest = w, d, common
 		}
 	}
 	return best
-}
-
-// distance is Levenshtein's: how many bytes are to be put in, left out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(d, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // beginning counts the bytes with which both begin.
