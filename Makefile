@@ -32,7 +32,7 @@ test: ## Run all tests with the race detector, against real servers that it gets
 	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -shuffle=on -timeout 20m $(TEST)
 
-faults: deps ## Run the RPC fault tests with nothing beside them, and hold them to their times too
+faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (5 minutes)
 	@$(PROVISION)/servers.sh >/dev/null
 	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc
 

@@ -8,9 +8,8 @@ import (
 	greeterv1 "calotype/proto/greeter/v1"
 )
 
-// The agent is away for longer than a registration lives (8 s) and longer than any list is kept without asking again (5 s): what
-// holds then holds for an hour.
-const away = 12 * time.Second
+// The agent is away for longer than a registration lives (8 s) and longer than any list is kept without asking again (5 s).
+var away = lasting(time.Minute, 12*time.Second)
 
 // TestConsulAway kills the agent, and freezes it, under load: no call may fail or be slow, and a node that joined meanwhile must
 // be used within 3 s of the agent's return.

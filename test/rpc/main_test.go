@@ -118,13 +118,17 @@ func (n *node) Greetings(_ context.Context, in *greeterv1.GreetingsRequest, s gr
 	return nil
 }
 
-// Create is not idempotent: its executions are counted.
-func (n *node) Create(_ context.Context, in *imagev1.CreateJobRequest, out *imagev1.Job) error {
+// Create is not idempotent: its executions are counted. It takes 20 ms, and is counted in the middle, so that a kill finds calls in
+// every state.
+func (n *node) Create(ctx context.Context, in *imagev1.CreateJobRequest, out *imagev1.Job) error {
+	if err := hold(ctx, 10*time.Millisecond); err != nil {
+		return err
+	}
 	if err := n.note(in.GetImageId()); err != nil {
 		return err
 	}
 	out.Id = n.id
-	return nil
+	return hold(ctx, 10*time.Millisecond)
 }
 
 // note writes a line at once, so that no kill takes it back.

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // TestNodesComeAndGo lets three nodes die and return in every way there is, under 300 idempotent calls a second. None may fail, and
-// in the second after each fault 99 of 100 calls take no longer than 250 ms.
+// in every second from each fault to the next 99 of 100 calls take no longer than 250 ms.
 func TestNodesComeAndGo(t *testing.T) {
 	w := newWorld(t)
 	nodes := w.three(t)
@@ -21,35 +22,42 @@ func TestNodesComeAndGo(t *testing.T) {
 	l.lasts(t, 2*time.Second)
 	usual, _ := l.between(began, 2*time.Second)
 	t.Logf("undisturbed: %d calls, p50 %v, p99 %v", len(usual), quantile(usual, .5), quantile(usual, .99))
-	// A machine that is busy with other things says nothing of the fault.
-	limit := max(250*time.Millisecond, 3*quantile(usual, .99))
+	limit := 250 * time.Millisecond
+	if !alone { // a machine that is busy with other things says nothing of the fault
+		limit = max(limit, 3*quantile(usual, .99))
+	}
 
-	for _, f := range []struct {
+	type fault struct {
 		name string
 		do   func()
 		rest time.Duration // how long the state after the fault is worth watching
-	}{
-		{"kill -9", nodes[0].Kill, 1500 * time.Millisecond},
-		{"restart on the same address", nodes[0].Start, 1500 * time.Millisecond},
-		// Longer than the registration lives: Consul drops the node, and it returns with its old connections.
-		{"SIGSTOP for 11 s", nodes[1].Freeze, 11 * time.Second},
-		{"SIGCONT", nodes[1].Thaw, 1500 * time.Millisecond},
-		{"restart on another address", func() { nodes[2].Kill(); w.start(t, "n3") }, 1500 * time.Millisecond},
-		{"SIGTERM of the first", func() { leave(t, nodes[0]) }, 1500 * time.Millisecond},
-		{"its return", nodes[0].Start, 1500 * time.Millisecond},
-		{"SIGTERM of the second", func() { leave(t, nodes[1]) }, 1500 * time.Millisecond},
-	} {
+	}
+	const rest = 1500 * time.Millisecond
+	// Longer than the registration lives: Consul drops the node, and it returns with its old connections.
+	frozen := lasting(15*time.Second, 11*time.Second)
+	faults := []fault{
+		{"kill -9", nodes[0].Kill, rest},
+		{"restart on the same address", nodes[0].Start, rest},
+		{fmt.Sprintf("SIGSTOP for %v", frozen), nodes[1].Freeze, frozen},
+		{"SIGCONT", nodes[1].Thaw, rest},
+		{"restart on another address", func() { nodes[2].Kill(); nodes[2] = w.start(t, "n3") }, rest},
+	}
+	for i, name := range []string{"first", "second", "third"} {
+		faults = append(faults, fault{"SIGTERM of the " + name, func() { leave(t, nodes[i]) }, rest}, fault{"its return", func() { nodes[i].Start() }, rest})
+	}
+	for _, f := range faults {
 		at := time.Now()
 		f.do()
 		l.lasts(t, f.rest)
 		took, failed := l.between(at, time.Second)
-		t.Logf("%s: %d calls in the second after, %d failed, p50 %v, p99 %v, slowest %v", f.name, len(took), len(failed),
-			quantile(took, .5), quantile(took, .99), quantile(took, 1))
-		if p99 := quantile(took, .99); p99 > limit {
-			late(t, "%s: p99 in the second after is %v, want at most %v", f.name, p99, limit)
+		worst, after := l.worst(at)
+		t.Logf("%s: %d calls in the second after, %d failed, p50 %v, p99 %v, slowest %v; the worst second, %v after: p99 %v", f.name, len(took), len(failed),
+			quantile(took, .5), quantile(took, .99), quantile(took, 1), after, worst)
+		if worst > limit {
+			late(t, "%s: p99 in a second after it is %v, want at most %v", f.name, worst, limit)
 		}
 	}
-	w.answers(t, "n0", "n3")
+	w.answers(t, "n0", "n1", "n3")
 	l.end()
 	all, failed := l.between(began, time.Hour)
 	t.Logf("in all: %d calls, %d failed, p99 %v, slowest %v", len(all), len(failed), quantile(all, .99), quantile(all, 1))

@@ -131,6 +131,14 @@ func (w *world) answers(t *testing.T, ids ...string) time.Duration {
 // alone is set by `make faults`, which runs these tests with nothing beside them.
 var alone = os.Getenv("FAULTS_ALONE") != ""
 
+// lasting is how long a fault lasts: long where nothing else waits for the tests to end.
+func lasting(long, short time.Duration) time.Duration {
+	if alone {
+		return long
+	}
+	return short
+}
+
 // late tells of a time that is longer than it should be. On a machine that does other things meanwhile, that says nothing of ours.
 func late(t *testing.T, format string, args ...any) {
 	t.Helper()
@@ -214,6 +222,16 @@ func (l *load) lasts(t *testing.T, d time.Duration) {
 	case <-time.After(d):
 	case <-t.Context().Done():
 	}
+}
+
+// worst is the highest 99th percentile of a second, from a moment until now, and when that second began.
+func (l *load) worst(from time.Time) (p99, after time.Duration) {
+	for at := time.Duration(0); at == 0 || from.Add(at+time.Second).Before(time.Now()); at += 100 * time.Millisecond {
+		if took, _ := l.between(from.Add(at), time.Second); quantile(took, .99) > p99 {
+			p99, after = quantile(took, .99), at
+		}
+	}
+	return p99, after
 }
 
 // between are the calls that began within d of a moment.
