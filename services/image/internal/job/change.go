@@ -19,22 +19,35 @@ const (
 // Change is the outcome of a transition: the job as it stands after it, what happened, and what the queue is to be told. A change
 // without events changes nothing.
 type Change struct {
-	Job    Job
-	Events []Event
-	Outbox []Outgoing
+	Job      Job
+	Events   []Event
+	Outbox   []Outgoing
+	Webhooks []Webhook
 }
 
-// Accept begins a job: it is queued for the first time.
+// Accept begins a job: it is queued for the first time, or waits for its time.
 func Accept(j Job, now time.Time) (Job, []Event) {
-	j.State, j.Run, j.Created, j.Updated = Queued, 1, now, now
+	j.State, j.Run, j.Created, j.Updated, j.Class = Queued, 1, now, now, j.Class.OrNormal()
+	if j.NotBefore.After(now) {
+		j.State = Scheduled
+	}
 	return j.happen(Event{Time: now})
+}
+
+// Release queues a job whose time has come. One that does not wait for it is left as it is.
+func Release(j Job, now time.Time) (Job, []Event) {
+	if j.State != Scheduled || j.NotBefore.After(now) {
+		return j, nil
+	}
+	j.State = Queued
+	return j.happen(Event{Time: between(now, j.Updated, now)})
 }
 
 // Apply moves a job by a report. A report about an earlier run, one that was overtaken by a later attempt, one that came before,
 // and any report on a job that has ended changes nothing: it returns the job as it was and no events. An end is taken from
 // whichever attempt of the run reports it first, since equal keys are equal pictures.
 func Apply(j Job, r Report, now time.Time) (Job, []Event) {
-	if r.Job != j.ID || r.Run != j.Run || j.State.Ended() {
+	if r.Job != j.ID || r.Run != j.Run || j.State.Ended() || j.State == Scheduled {
 		return j, nil
 	}
 	e := Event{Time: between(r.Time, j.Updated, now), Node: r.Node}
@@ -44,12 +57,17 @@ func Apply(j Job, r Report, now time.Time) (Job, []Event) {
 		if r.Attempt <= j.Attempts {
 			return j, nil
 		}
-		next.State, next.Started = Running, e.Time
+		next.State, next.Started, next.Progress = Running, e.Time, Progress{}
+	case Progressed:
+		if r.Attempt != j.Attempts || j.State != Running || r.Progress == nil || r.Progress.Percent <= j.Progress.Percent {
+			return j, nil
+		}
+		next.Progress = *r.Progress
 	case Postpone:
 		if r.Attempt < j.Attempts || r.Attempt == j.Attempts && j.State == Queued {
 			return j, nil
 		}
-		next.State, next.Failure = Queued, orUnknown(r.Failure)
+		next.State, next.Failure, next.Progress = Queued, orUnknown(r.Failure), Progress{}
 		e.Failure = next.Failure
 	case Finished:
 		results, missing := inOrder(j, r.Results)
@@ -98,16 +116,17 @@ func Retry(j Job, now time.Time) (Job, []Event, error) {
 	case !j.State.Ended():
 		return j, nil, fault.New(fault.Conflict, "JOB_NOT_ENDED", "the job has not ended: it is %s", j.State)
 	}
-	j.State, j.Run, j.Attempts, j.Requeues = Queued, j.Run+1, 0, 0
-	j.Failure, j.Node, j.Started, j.Ended = nil, "", time.Time{}, time.Time{}
+	j.State, j.Run, j.Attempts, j.Requeues, j.Progress = Queued, j.Run+1, 0, 0, Progress{}
+	j.Failure, j.Node, j.Started, j.Ended, j.Expires = nil, "", time.Time{}, time.Time{}, time.Time{}
 	next, events := j.happen(Event{Time: between(now, j.Updated, now)})
 	return next, events, nil
 }
 
 // Requeue queues a job again that no message seems to move any more, within the same run: a result that still comes is as good
-// as a new one. After limit times the job is dead, so that every job ends. A job that has ended is left as it is.
+// as a new one. After limit times the job is dead, so that every job ends. A job that has ended, or waits for its time, is left
+// as it is.
 func Requeue(j Job, limit int, now time.Time) (Job, []Event) {
-	if j.State.Ended() {
+	if j.State.Ended() || j.State == Scheduled {
 		return j, nil
 	}
 	e := Event{Time: between(now, j.Updated, now), Node: j.Node}
@@ -115,7 +134,7 @@ func Requeue(j Job, limit int, now time.Time) (Job, []Event) {
 		return j.end(Dead, &Failure{Reason: ReasonLost,
 			Message: fmt.Sprintf("no node finished or refused it, though it was queued %d times", limit+1)}, j.Attempts, e)
 	}
-	j.State, j.Attempts, j.Requeues = Queued, 0, j.Requeues+1
+	j.State, j.Attempts, j.Requeues, j.Progress = Queued, 0, j.Requeues+1, Progress{}
 	e.Node = ""
 	e.Failure = &Failure{Reason: ReasonRequeued, Message: "no node reported on it for a while; it was queued again"}
 	return j.happen(e)
@@ -124,6 +143,9 @@ func Requeue(j Job, limit int, now time.Time) (Job, []Event) {
 // end closes the job; its attempts never count down, though an end may come from an earlier one.
 func (j Job) end(s State, why *Failure, attempt int, e Event) (Job, []Event) {
 	j.State, j.Failure, j.Ended = s, why, e.Time
+	if j.Keep > 0 {
+		j.Expires = j.Ended.Add(j.Keep)
+	}
 	j.Attempts = max(j.Attempts, attempt)
 	if e.Node != "" {
 		j.Node = e.Node
@@ -138,7 +160,7 @@ func (j Job) end(s State, why *Failure, attempt int, e Event) (Job, []Event) {
 func (j Job) happen(e Event) (Job, []Event) {
 	j.Sequence++
 	j.Updated = e.Time
-	e.Job, e.Sequence, e.State, e.Attempt = j.ID, j.Sequence, j.State, j.Attempts
+	e.Job, e.Sequence, e.State, e.Attempt, e.Progress = j.ID, j.Sequence, j.State, j.Attempts, j.Progress
 	return j, []Event{e}
 }
 

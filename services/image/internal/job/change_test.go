@@ -20,7 +20,7 @@ func at(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
 // standing is a job in a state: in run 2, attempt 2, as far as the state has such.
 func standing(s job.State) job.Job {
 	j := job.Job{
-		ID: "job_1", State: s, Run: 2, Sequence: 7, Created: begin, Updated: at(10),
+		ID: "job_1", State: s, Wishes: job.Wishes{Class: job.Normal}, Run: 2, Sequence: 7, Created: begin, Updated: at(10),
 		Recipe: recipe.Recipe{Variants: []recipe.Variant{{Name: "a"}, {Name: "b"}}},
 	}
 	switch s {
@@ -165,7 +165,7 @@ func TestTimesNeverGoBack(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	j, events := job.Accept(job.Job{ID: "job_1"}, now)
-	want := job.Job{ID: "job_1", State: job.Queued, Run: 1, Sequence: 1, Created: now, Updated: now}
+	want := job.Job{ID: "job_1", State: job.Queued, Wishes: job.Wishes{Class: job.Normal}, Run: 1, Sequence: 1, Created: now, Updated: now}
 	if d := cmp.Diff(want, j); d != "" {
 		t.Error(d)
 	}

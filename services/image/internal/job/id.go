@@ -28,9 +28,13 @@ func (g *IDs) Image(at time.Time) ImageID { return ImageID(imagePrefix + g.next(
 // Job names a job made at a time.
 func (g *IDs) Job(at time.Time) ID { return ID(jobPrefix + g.next(at)) }
 
+// Batch names a batch made at a time.
+func (g *IDs) Batch(at time.Time) BatchID { return BatchID(batchPrefix + g.next(at)) }
+
 const (
 	imagePrefix = "img_"
 	jobPrefix   = "job_"
+	batchPrefix = "bat_"
 )
 
 func (g *IDs) next(at time.Time) string {

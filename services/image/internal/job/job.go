@@ -14,6 +14,9 @@ type ImageID string
 // ID names a job: "job_" and a ULID.
 type ID string
 
+// BatchID names a batch: "bat_" and a ULID.
+type BatchID string
+
 // Digest is the sha256 of stored bytes, 64 lower-case hexadecimal digits.
 type Digest string
 
@@ -35,6 +38,7 @@ type Image struct {
 	Digest   Digest
 	Filename string
 	Created  time.Time
+	Expires  time.Time // when it is forgotten; zero: never
 	Picture
 }
 
@@ -43,6 +47,7 @@ type State string
 
 // The states. The last four are ends.
 const (
+	Scheduled State = "scheduled" // waits for its time; no message of it is anywhere
 	Queued    State = "queued"
 	Running   State = "running"
 	Succeeded State = "succeeded"
@@ -56,14 +61,70 @@ func (s State) Ended() bool {
 	return s == Succeeded || s == Failed || s == Cancelled || s == Dead
 }
 
+// States are all of them.
+func States() []State {
+	return []State{Scheduled, Queued, Running, Succeeded, Failed, Cancelled, Dead}
+}
+
+// Class says how urgent a job is.
+type Class string
+
+// The classes, the most urgent first. Whoever has no word for it means Normal.
+const (
+	Interactive Class = "interactive"
+	Normal      Class = "normal"
+	Bulk        Class = "bulk"
+)
+
+// Classes are all of them, the most urgent first.
+func Classes() []Class { return []Class{Interactive, Normal, Bulk} }
+
+// OrNormal gives the class, and Normal for none.
+func (c Class) OrNormal() Class {
+	if c == "" {
+		return Normal
+	}
+	return c
+}
+
+// Weight is the class's share of the deliveries while messages of several classes wait: none starves.
+func (c Class) Weight() int {
+	switch c {
+	case Interactive:
+		return 8
+	case Bulk:
+		return 1
+	}
+	return 3
+}
+
+// Wishes are what a caller may ask for beside the pictures. The zero value asks for nothing special.
+type Wishes struct {
+	Tenant      string // whose work it is; tenants take turns
+	Class       Class
+	MaxAttempts int           // how often it is tried; 0: as often as the node's configuration says
+	NotBefore   time.Time     // it waits until then; zero: it does not wait
+	Keep        time.Duration // how long it is kept after its end, with its results; 0: as long as its image
+	Webhook     string        // where its end is told; empty: nowhere
+	Unique      bool          // while it has not ended, asking for the same on the same image gives this job
+}
+
+// Progress says how far a running job is.
+type Progress struct {
+	Phase   string `json:"phase"`   // "fetching", "decoding", "rendering", "storing"
+	Percent int    `json:"percent"` // of the whole job, 0..100
+}
+
 // Job is one run of a recipe on an original.
 type Job struct {
 	ID       ID
 	ImageID  ImageID
+	BatchID  BatchID // empty: none
 	Original Digest
 	State    State
 	Recipe   recipe.Recipe
 	Preset   string
+	Wishes
 	// Run counts how often the job was queued, from 1: once, and once more for each retry that somebody asked for. What
 	// is reported about an earlier run is stale and changes nothing.
 	Run      int
@@ -71,12 +132,14 @@ type Job struct {
 	Requeues int // times it was queued again in this run because nothing moved it
 	// Sequence is that of its newest event: it goes up by one with every change.
 	Sequence int64
+	Progress Progress // of the present attempt
 	Results  []Result
 	Failure  *Failure
 	Node     string
 	Created  time.Time
 	Started  time.Time // zero before
 	Ended    time.Time // zero before
+	Expires  time.Time // when it is dropped; zero: not yet known, or never
 	Updated  time.Time // when its newest event happened
 }
 
@@ -108,5 +171,6 @@ type Event struct {
 	State    State
 	Attempt  int
 	Node     string
+	Progress Progress
 	Failure  *Failure
 }

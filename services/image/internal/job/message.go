@@ -20,11 +20,13 @@ type Task struct {
 	Run      int           `json:"run"`
 	Original Digest        `json:"original"`
 	Recipe   recipe.Recipe `json:"recipe"`
+	// MaxAttempts is how often it is tried; 0: as often as the node's configuration says.
+	MaxAttempts int `json:"max_attempts,omitempty"`
 }
 
 // NewTask says what is to be made for a job's present run.
 func NewTask(j Job) Task {
-	return Task{Job: j.ID, Run: j.Run, Original: j.Original, Recipe: j.Recipe}
+	return Task{Job: j.ID, Run: j.Run, Original: j.Original, Recipe: j.Recipe, MaxAttempts: j.MaxAttempts}
 }
 
 // MessageID is the identifier under which the task is published: the same for the whole run, so that publishing it again while the
@@ -36,25 +38,30 @@ type ReportKind string
 
 // The kinds of report.
 const (
-	Began    ReportKind = "began"    // an attempt began
-	Postpone ReportKind = "postpone" // the attempt failed on something that may pass; it is tried again
-	Finished ReportKind = "finished" // every result is stored
-	GaveUp   ReportKind = "gave_up"  // it cannot succeed
+	Began      ReportKind = "began"    // an attempt began
+	Progressed ReportKind = "progress" // it has come so far; losing it does no harm
+	Postpone   ReportKind = "postpone" // the attempt failed on something that may pass; it is tried again
+	Finished   ReportKind = "finished" // every result is stored
+	GaveUp     ReportKind = "gave_up"  // it cannot succeed
 )
 
 // Report tells any manager what became of a delivery. Reports may come twice, late, or out of order; (Job, Run, Attempt) places them.
 type Report struct {
-	Job     ID         `json:"job"`
-	Run     int        `json:"run"`
-	Attempt int        `json:"attempt"`
-	Kind    ReportKind `json:"kind"`
-	Node    string     `json:"node"`
-	Time    time.Time  `json:"time"`
-	Results []Result   `json:"results,omitempty"`
-	Failure *Failure   `json:"failure,omitempty"`
+	Job      ID         `json:"job"`
+	Run      int        `json:"run"`
+	Attempt  int        `json:"attempt"`
+	Kind     ReportKind `json:"kind"`
+	Node     string     `json:"node"`
+	Time     time.Time  `json:"time"`
+	Progress *Progress  `json:"progress,omitempty"`
+	Results  []Result   `json:"results,omitempty"`
+	Failure  *Failure   `json:"failure,omitempty"`
 }
 
 // MessageID is the identifier under which the report is published: the same when a delivery tells the same thing again.
 func (r Report) MessageID() string {
+	if r.Kind == Progressed && r.Progress != nil {
+		return fmt.Sprintf("%s.%d.%d.%s.%d", r.Job, r.Run, r.Attempt, r.Kind, r.Progress.Percent)
+	}
 	return fmt.Sprintf("%s.%d.%d.%s", r.Job, r.Run, r.Attempt, r.Kind)
 }

@@ -7,6 +7,7 @@ import (
 
 // Message is what a queue moves. Headers carry the trace and the request id; keys are lower case.
 type Message struct {
+	Class   Class  // of a task; others have none, and move as Normal
 	ID      string // chosen by the publisher, never empty: publishing an ID again while it is queued is one message, where the broker can tell
 	Headers map[string]string
 	Body    []byte
@@ -66,7 +67,10 @@ type Depth struct {
 
 // Queue delivers each message at least once, in no promised order. All methods may be called concurrently.
 //
-// A consumer that dies, or a handler that panics, loses its deliveries to others with Attempt one higher. A message that was lost
+// While messages of several classes wait, they are handed out by the classes' weights, so that none starves.
+//
+// A consumer that dies, or a handler that panics, loses its deliveries to others with Attempt one higher. What was lost once is
+// handled alone in its consumer's process from then on, so that it can take no others with it. A message that was lost
 // as often as the adapter's limit (default 3) is moved to topic + ".dead" with the header "dead-reason" and is delivered from
 // there, where nothing is moved by itself any more. Again is no loss: whoever decides it sees Attempt, and when to stop.
 type Queue interface {
@@ -76,6 +80,6 @@ type Queue interface {
 	// Consume handles up to slots deliveries at once until ctx ends, then takes no more, waits for those that run and
 	// returns nil. It survives the broker's absence by itself.
 	Consume(ctx context.Context, topic string, slots int, handle Handler) error
-	// Depth counts; it may be a moment behind.
-	Depth(ctx context.Context, topic string) (Depth, error)
+	// Depth counts the messages of a topic, or those of some of its classes; it may be a moment behind.
+	Depth(ctx context.Context, topic string, classes ...Class) (Depth, error)
 }

@@ -13,7 +13,7 @@ const count = `SELECT count(*) FILTER (WHERE leased = 0 OR due <= ?1), count(*) 
 	min(published) FILTER (WHERE leased = 0 OR due <= ?1) FROM messages WHERE topic = ?2`
 
 // Depth counts what is on disk now. A message whose lease has ended is ready; age counts from publication.
-func (q *Queue) Depth(ctx context.Context, topic string) (job.Depth, error) {
+func (q *Queue) Depth(ctx context.Context, topic string, _ ...job.Class) (job.Depth, error) {
 	if closed(q.closing) {
 		return job.Depth{}, errClosed()
 	}

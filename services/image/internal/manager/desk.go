@@ -66,7 +66,7 @@ func (d *desk) accept(ctx context.Context, a Accepted, isNew bool, key string, p
 			return Accepted{}, err
 		}
 		a.Job = &accepted
-		c.Job, c.Events, c.Outbox, c.Receipt.Job = a.Job, events, outbox, accepted.ID
+		c.Jobs, c.Receipt.Job = []job.Change{{Job: accepted, Events: events, Outbox: outbox}}, accepted.ID
 	}
 	inForce, err := d.register.Commit(ctx, c)
 	if err != nil {

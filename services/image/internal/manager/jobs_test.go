@@ -190,7 +190,7 @@ func (w *world) settleOutbox() {
 func TestReconcilerLeavesALongLineAlone(t *testing.T) {
 	w := begin(t, still, func(s *setting) { s.cfg.ReconcileAfter = 10 * time.Millisecond })
 	a := w.create(thumb())
-	if _, err := w.store.Relay(t.Context(), 10, func(ctx context.Context, out []job.Outgoing) error {
+	if _, err := w.store.Relay(t.Context(), job.Normal, 10, func(ctx context.Context, out []job.Outgoing) error {
 		return w.queue.Publish(ctx, out[0].Topic, out[0].Message)
 	}); err != nil {
 		t.Fatal(err)

@@ -20,5 +20,5 @@ func (m mail) task(ctx context.Context, j job.Job) ([]job.Outgoing, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "", "the task of job %s cannot be written", j.ID)
 	}
-	return []job.Outgoing{{Topic: job.Tasks, Message: job.Message{ID: t.MessageID(), Headers: tracing.Inject(ctx, m.tracer), Body: body}}}, nil
+	return []job.Outgoing{{Topic: job.Tasks, Tenant: j.Tenant, Message: job.Message{Class: j.Class, ID: t.MessageID(), Headers: tracing.Inject(ctx, m.tracer), Body: body}}}, nil
 }

@@ -40,7 +40,7 @@ func (r *Relay) Wake() {
 func (r *Relay) Run(ctx context.Context) error {
 	failures := 0
 	for {
-		n, err := r.outbox.Relay(ctx, relayBatch, r.publish)
+		n, err := r.round(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -56,7 +56,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			r.log.InfoContext(ctx, "the queue takes messages again", "failures", failures)
 			failures = 0
 		}
-		if n == relayBatch {
+		if n > 0 {
 			continue
 		}
 		select {
@@ -66,6 +66,18 @@ func (r *Relay) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// round relays a batch of each class and returns how many messages went.
+func (r *Relay) round(ctx context.Context) (n int, _ error) {
+	for _, class := range job.Classes() {
+		some, err := r.outbox.Relay(ctx, class, relayBatch, r.publish)
+		n += some
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func (r *Relay) publish(ctx context.Context, messages []job.Outgoing) error {

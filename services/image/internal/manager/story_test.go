@@ -75,7 +75,7 @@ func TestMetrics(t *testing.T) {
 		got["calotype_jobs_oldest_unfinished_seconds"] <= 0 || got["calotype_queue_messages,ready,tasks"] != 0 {
 		t.Errorf("before: %v", got)
 	}
-	if _, err := w.store.Relay(t.Context(), 10, func(ctx context.Context, out []job.Outgoing) error {
+	if _, err := w.store.Relay(t.Context(), job.Normal, 10, func(ctx context.Context, out []job.Outgoing) error {
 		return w.queue.Publish(ctx, out[0].Topic, out[0].Message)
 	}); err != nil {
 		t.Fatal(err)

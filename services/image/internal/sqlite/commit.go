@@ -25,7 +25,8 @@ func (s *Store) Commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
 		case !fault.Is(err, fault.NotFound):
 			return err
 		}
-		return insert(ctx, tx, c)
+		inForce, err = insert(ctx, tx, c)
+		return err
 	})
 	if err != nil {
 		return job.Receipt{}, err
@@ -45,57 +46,85 @@ func receipt(ctx context.Context, q querier, key string, now time.Time) (job.Rec
 		return job.Receipt{}, none
 	}
 	var created, expires int64
-	err := q.QueryRowContext(ctx, "SELECT payload, image_id, job_id, created, expires FROM receipts WHERE key = ? AND expires > ?", key, micros(now)).
-		Scan(&r.Payload, &r.Image, &r.Job, &created, &expires)
+	var image sql.NullString
+	err := q.QueryRowContext(ctx, "SELECT payload, image_id, job_id, batch_id, created, expires FROM receipts WHERE key = ? AND expires > ?", key, micros(now)).
+		Scan(&r.Payload, &image, &r.Job, &r.Batch, &created, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return job.Receipt{}, none
 	}
-	r.Created, r.Expires = when(created), when(expires)
+	r.Image, r.Created, r.Expires = job.ImageID(image.String), when(created), when(expires)
 	return r, classify(err, "looking for the idempotency key")
 }
 
-func insert(ctx context.Context, tx *sql.Tx, c job.Commit) error {
+func insert(ctx context.Context, tx *sql.Tx, c job.Commit) (job.Receipt, error) {
+	r := c.Receipt
 	if c.Image != nil {
 		if err := insertImage(ctx, tx, *c.Image); err != nil {
-			return err
+			return r, err
 		}
 	}
-	if c.Job != nil {
-		if err := insertJob(ctx, tx, *c.Job); err != nil {
-			return err
-		}
-		if err := keep(ctx, tx, c.Job.ID, c.Events, c.Outbox); err != nil {
-			return err
+	if c.Batch != nil {
+		if err := insertBatch(ctx, tx, *c.Batch); err != nil {
+			return r, err
 		}
 	}
-	r := c.Receipt
+	if len(c.Jobs) == 1 && c.Jobs[0].Job.Unique {
+		same, err := inFlight(ctx, tx, c.Jobs[0].Job)
+		if err != nil {
+			return r, err
+		}
+		if same != "" {
+			r.Job, c.Jobs = same, nil
+		}
+	}
+	for _, j := range c.Jobs {
+		if err := insertJob(ctx, tx, j.Job); err != nil {
+			return r, err
+		}
+		if err := keep(ctx, tx, j.Job.ID, j); err != nil {
+			return r, err
+		}
+	}
 	if r.Key == "" {
-		return nil
+		return r, nil
 	}
 	// What stands under the key now, if anything, has expired.
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO receipts (key, payload, image_id, job_id, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
-		r.Key, r.Payload, r.Image, r.Job, micros(r.Created), micros(r.Expires))
-	return classify(err, "keeping the idempotency key")
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO receipts (key, payload, image_id, job_id, batch_id, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		r.Key, r.Payload, sql.NullString{String: string(r.Image), Valid: r.Image != ""}, r.Job, r.Batch, micros(r.Created), micros(r.Expires))
+	return r, classify(err, "keeping the idempotency key")
 }
 
-// keep adds a job's events and messages.
-func keep(ctx context.Context, tx *sql.Tx, id job.ID, events []job.Event, outbox []job.Outgoing) error {
-	for _, e := range events {
-		_, err := tx.ExecContext(ctx, "INSERT INTO events (job_id, sequence, time, state, attempt, node, failure) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			id, e.Sequence, micros(e.Time), e.State, e.Attempt, e.Node, failureText(e.Failure))
+// inFlight finds a job that has not ended and does the same to the same image; "" when there is none.
+func inFlight(ctx context.Context, tx *sql.Tx, j job.Job) (id job.ID, _ error) {
+	text, err := json.Marshal(j.Recipe)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Internal, "", "the recipe cannot be compared")
+	}
+	err = tx.QueryRowContext(ctx, `SELECT id FROM jobs WHERE image_id = ? AND recipe = ? AND state IN ('scheduled', 'queued', 'running')
+		ORDER BY id LIMIT 1`, j.ImageID, string(text)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, classify(err, "looking for the same job")
+}
+
+// keep adds what a change of a job brings.
+func keep(ctx context.Context, tx *sql.Tx, id job.ID, c job.Change) error {
+	for _, e := range c.Events {
+		_, err := tx.ExecContext(ctx, "INSERT INTO events (job_id, sequence, time, state, attempt, node, failure, phase, percent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			id, e.Sequence, micros(e.Time), e.State, e.Attempt, e.Node, failureText(e.Failure), e.Progress.Phase, e.Progress.Percent)
 		if err != nil {
 			return classify(err, "keeping an event")
 		}
 	}
-	for _, m := range outbox {
-		headers, err := json.Marshal(m.Headers)
-		if err != nil {
-			return fault.Wrap(err, fault.Internal, "", "a message's headers cannot be kept")
+	for _, m := range c.Outbox {
+		if err := post(ctx, tx, id, m); err != nil {
+			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO outbox (job_id, topic, message_id, headers, body, created) VALUES (?, ?, ?, ?, ?, ?)",
-			id, m.Topic, m.ID, string(headers), m.Body, micros(time.Now()))
-		if err != nil {
-			return classify(err, "keeping a message")
+	}
+	for _, w := range c.Webhooks {
+		if err := insertWebhook(ctx, tx, w); err != nil {
+			return err
 		}
 	}
 	return nil

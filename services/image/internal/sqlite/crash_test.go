@@ -40,7 +40,7 @@ func commitUntilKilled(path string) {
 				im := job.Image{ID: ids.Image(now), Created: now}
 				j, events := job.Accept(job.Job{ID: ids.Job(now), ImageID: im.ID}, now)
 				_, err := s.Commit(context.Background(), job.Commit{
-					Image: &im, Job: &j, Events: events, Outbox: []job.Outgoing{{Topic: job.Tasks, Message: job.Message{ID: string(j.ID), Body: []byte("x")}}},
+					Image: &im, Jobs: []job.Change{{Job: j, Events: events, Outbox: []job.Outgoing{{Topic: job.Tasks, Message: job.Message{ID: string(j.ID), Body: []byte("x")}}}}},
 					Receipt: job.Receipt{Key: string(j.ID), Image: im.ID, Job: j.ID, Created: now, Expires: now.Add(time.Hour)},
 				})
 				if err != nil {
@@ -87,7 +87,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	waiting := map[string]bool{}
 	for n := 1; n > 0; {
 		var err error
-		n, err = s.Relay(t.Context(), 100, func(_ context.Context, ms []job.Outgoing) error {
+		n, err = s.Relay(t.Context(), job.Normal, 100, func(_ context.Context, ms []job.Outgoing) error {
 			for _, m := range ms {
 				waiting[m.ID] = true
 			}

@@ -9,20 +9,21 @@ import (
 	"calotype/services/image/internal/job"
 )
 
-const imageColumns = "id, digest, filename, created, format, content_type, width, height, pages, has_alpha, orientation, size"
+const imageColumns = "id, digest, filename, created, format, content_type, width, height, pages, has_alpha, orientation, size, expires"
 
 func scanImage(row scanner) (im job.Image, err error) {
 	var created int64
+	var expires sql.NullInt64
 	err = row.Scan(&im.ID, &im.Digest, &im.Filename, &created, &im.Format, &im.ContentType, &im.Width, &im.Height, &im.Pages,
-		&im.HasAlpha, &im.Orientation, &im.Size)
-	im.Created = when(created)
+		&im.HasAlpha, &im.Orientation, &im.Size, &expires)
+	im.Created, im.Expires = when(created), nullWhen(expires)
 	return im, err
 }
 
 func insertImage(ctx context.Context, tx *sql.Tx, im job.Image) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO images ("+imageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO images ("+imageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		im.ID, im.Digest, im.Filename, micros(im.Created), im.Format, im.ContentType, im.Width, im.Height, im.Pages,
-		im.HasAlpha, im.Orientation, im.Size)
+		im.HasAlpha, im.Orientation, im.Size, nullMicros(im.Expires))
 	return classify(err, "registering the image")
 }
 
@@ -62,8 +63,8 @@ func (s *Store) Result(ctx context.Context, id job.ImageID, name string) (job.Re
 // Forget implements job.Images; what belongs to the image goes by its foreign keys.
 func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID, err error) {
 	err = s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT id FROM jobs WHERE image_id = ? AND state IN ('queued', 'running') ORDER BY id", id)
-		unfinished, err = all(rows, err, scanID)
+		rows, err := tx.QueryContext(ctx, "SELECT id FROM jobs WHERE image_id = ? AND state IN ('scheduled', 'queued', 'running') ORDER BY id", id)
+		unfinished, err = all(rows, err, scan[job.ID])
 		if err != nil {
 			return classify(err, "looking for the image's jobs")
 		}
@@ -74,9 +75,4 @@ func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID
 		return nil, err
 	}
 	return unfinished, nil
-}
-
-func scanID(row scanner) (id job.ID, err error) {
-	err = row.Scan(&id)
-	return id, err
 }

@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 )
 
 const (
-	jobColumns    = "id, image_id, original, state, recipe, preset, run, attempts, requeues, sequence, failure, node, created, started, ended, updated"
+	jobColumns = "id, image_id, original, state, recipe, preset, run, attempts, requeues, sequence, failure, node, created, started, ended, updated, " +
+		"batch_id, tenant, class, max_attempts, not_before, keep, webhook, is_unique, phase, percent, expires"
 	resultColumns = "name, key, digest, size, format, content_type, width, height, pages"
 )
 
@@ -22,13 +24,17 @@ func scanJob(row scanner) (j job.Job, err error) {
 		failure          sql.NullString
 		created, updated int64
 		started, ended   sql.NullInt64
+		before, expires  sql.NullInt64
+		keep             int64
 	)
 	err = row.Scan(&j.ID, &j.ImageID, &j.Original, &j.State, &text, &j.Preset, &j.Run, &j.Attempts, &j.Requeues, &j.Sequence,
-		&failure, &j.Node, &created, &started, &ended, &updated)
+		&failure, &j.Node, &created, &started, &ended, &updated,
+		&j.BatchID, &j.Tenant, &j.Class, &j.MaxAttempts, &before, &keep, &j.Webhook, &j.Unique, &j.Progress.Phase, &j.Progress.Percent, &expires)
 	if err != nil {
 		return job.Job{}, err
 	}
 	j.Created, j.Started, j.Ended, j.Updated = when(created), nullWhen(started), nullWhen(ended), when(updated)
+	j.NotBefore, j.Keep, j.Expires = nullWhen(before), time.Duration(keep)*time.Microsecond, nullWhen(expires)
 	if err := json.Unmarshal([]byte(text), &j.Recipe); err != nil {
 		return job.Job{}, fault.Wrap(err, fault.Internal, "STORE_CORRUPT", "the recipe of job %s cannot be read", j.ID)
 	}
@@ -46,9 +52,11 @@ func insertJob(ctx context.Context, tx *sql.Tx, j job.Job) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "", "the recipe cannot be kept")
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO jobs ("+jobColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err = tx.ExecContext(ctx, "INSERT INTO jobs ("+jobColumns+") VALUES (?"+strings.Repeat(", ?", strings.Count(jobColumns, ","))+")",
 		j.ID, j.ImageID, j.Original, j.State, string(text), j.Preset, j.Run, j.Attempts, j.Requeues, j.Sequence,
-		failureText(j.Failure), j.Node, micros(j.Created), nullMicros(j.Started), nullMicros(j.Ended), micros(j.Updated))
+		failureText(j.Failure), j.Node, micros(j.Created), nullMicros(j.Started), nullMicros(j.Ended), micros(j.Updated),
+		j.BatchID, j.Tenant, j.Class.OrNormal(), j.MaxAttempts, nullMicros(j.NotBefore), j.Keep.Microseconds(), j.Webhook, j.Unique,
+		j.Progress.Phase, j.Progress.Percent, nullMicros(j.Expires))
 	if brokenReference(err) {
 		return noImage(j.ImageID)
 	}
@@ -111,6 +119,15 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after job.ID, limit int)
 	if f.Image != "" {
 		where, args = append(where, "image_id = ?"), append(args, f.Image)
 	}
+	if f.Batch != "" {
+		where, args = append(where, "batch_id = ?"), append(args, f.Batch)
+	}
+	if f.Tenant != "" {
+		where, args = append(where, "tenant = ?"), append(args, f.Tenant)
+	}
+	if f.Reason != "" {
+		where, args = append(where, "failure ->> '$.Reason' = ?"), append(args, f.Reason)
+	}
 	if len(f.States) > 0 {
 		where = append(where, "state IN (?"+strings.Repeat(", ?", len(f.States)-1)+")")
 		for _, state := range f.States {
@@ -150,7 +167,7 @@ func (s *Store) Update(ctx context.Context, id job.ID, change func(job.Job) (job
 		if err := updateJob(ctx, tx, now); err != nil {
 			return err
 		}
-		return keep(ctx, tx, id, c.Events, c.Outbox)
+		return keep(ctx, tx, id, c)
 	})
 	if err != nil {
 		return job.Job{}, err
@@ -160,9 +177,10 @@ func (s *Store) Update(ctx context.Context, id job.ID, change func(job.Job) (job
 
 func updateJob(ctx context.Context, tx *sql.Tx, j job.Job) error {
 	_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = ?, run = ?, attempts = ?, requeues = ?, sequence = ?, failure = ?, node = ?,
-		started = ?, ended = ?, updated = ? WHERE id = ?`,
+		started = ?, ended = ?, updated = ?, phase = ?, percent = ?, expires = ? WHERE id = ?`,
 		j.State, j.Run, j.Attempts, j.Requeues, j.Sequence, failureText(j.Failure), j.Node,
-		nullMicros(j.Started), nullMicros(j.Ended), micros(j.Updated), j.ID)
+		nullMicros(j.Started), nullMicros(j.Ended), micros(j.Updated),
+		j.Progress.Phase, j.Progress.Percent, nullMicros(j.Expires), j.ID)
 	if err != nil {
 		return classify(err, "keeping the job's state")
 	}
@@ -176,17 +194,35 @@ func updateJob(ctx context.Context, tx *sql.Tx, j job.Job) error {
 	return nil
 }
 
+// Drop implements job.Jobs; what hangs on the job goes by its foreign keys.
+func (s *Store) Drop(ctx context.Context, id job.ID) error {
+	return s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var state job.State
+		err := tx.QueryRowContext(ctx, "SELECT state FROM jobs WHERE id = ?", id).Scan(&state)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil
+		case err != nil:
+			return classify(err, "looking for the job")
+		case !state.Ended():
+			return fault.New(fault.Conflict, "JOB_NOT_ENDED", "the job has not ended: it is %s", state)
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM jobs WHERE id = ?", id)
+		return classify(err, "dropping the job")
+	})
+}
+
 // Events implements job.Jobs.
 func (s *Store) Events(ctx context.Context, id job.ID, after int64, limit int) ([]job.Event, error) {
 	rows, err := s.reads.QueryContext(ctx,
-		"SELECT sequence, time, state, attempt, node, failure FROM events WHERE job_id = ? AND sequence > ? ORDER BY sequence LIMIT ?", id, after, limit)
+		"SELECT sequence, time, state, attempt, node, failure, phase, percent FROM events WHERE job_id = ? AND sequence > ? ORDER BY sequence LIMIT ?", id, after, limit)
 	found, err := all(rows, err, func(row scanner) (job.Event, error) {
 		e := job.Event{Job: id}
 		var (
 			at      int64
 			failure sql.NullString
 		)
-		err := row.Scan(&e.Sequence, &at, &e.State, &e.Attempt, &e.Node, &failure)
+		err := row.Scan(&e.Sequence, &at, &e.State, &e.Attempt, &e.Node, &failure, &e.Progress.Phase, &e.Progress.Percent)
 		if err != nil {
 			return job.Event{}, err
 		}

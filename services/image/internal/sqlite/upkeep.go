@@ -4,61 +4,80 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"strings"
+	"errors"
 	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 )
 
-type outgoing struct {
-	sequence int64
-	job.Outgoing
-}
-
-// Relay implements job.Outbox. The messages are not kept from other relays: SQLite has no lock for that which would not also keep
-// everybody else from writing while the queue is spoken to.
-func (s *Store) Relay(ctx context.Context, limit int, publish func(context.Context, []job.Outgoing) error) (int, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT sequence, topic, message_id, headers, body FROM outbox ORDER BY sequence LIMIT ?", limit)
-	waiting, err := all(rows, err, func(row scanner) (o outgoing, err error) {
-		var headers string
-		if err = row.Scan(&o.sequence, &o.Topic, &o.ID, &headers, &o.Body); err != nil {
-			return o, err
-		}
-		err = json.Unmarshal([]byte(headers), &o.Headers)
-		return o, fault.Wrap(err, fault.Internal, "STORE_CORRUPT", "the headers of message %s cannot be read", o.ID)
-	})
-	if err != nil || len(waiting) == 0 {
-		return 0, classify(err, "reading the outbox")
-	}
-	messages := make([]job.Outgoing, len(waiting))
-	gone := make([]any, len(waiting))
-	for i, o := range waiting {
-		messages[i], gone[i] = o.Outgoing, o.sequence
-	}
-	if err := publish(ctx, messages); err != nil {
-		return 0, err
-	}
-	err = s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE sequence IN (?"+strings.Repeat(", ?", len(gone)-1)+")", gone...)
-		return classify(err, "marking messages as published")
-	})
-	return len(waiting), err
-}
-
 // Stale implements job.Upkeep.
 func (s *Store) Stale(ctx context.Context, since time.Time, limit int) ([]job.ID, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND updated < ?
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT ?`, micros(since), limit)
-	found, err := all(rows, err, scanID)
+	found, err := all(rows, err, scan[job.ID])
 	return found, classify(err, "looking for stale jobs")
 }
 
 // Expire implements job.Upkeep.
 func (s *Store) Expire(ctx context.Context, now time.Time) error {
 	return s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM receipts WHERE expires <= ?", micros(now))
-		return classify(err, "removing expired idempotency keys")
+		for what, old := range map[string]time.Time{
+			"receipts WHERE expires <= ?": now,
+			"webhooks WHERE ended <= ?":   now.Add(-job.KeepWebhooks),
+			"batches WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)": now.Add(-job.KeepBatches),
+		} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+what, micros(old)); err != nil {
+				return classify(err, "removing what has expired")
+			}
+		}
+		return nil
+	})
+}
+
+// Due implements job.Upkeep.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]job.ID, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT id FROM jobs WHERE state = 'scheduled' AND not_before <= ? ORDER BY not_before LIMIT ?", micros(now), limit)
+	found, err := all(rows, err, scan[job.ID])
+	return found, classify(err, "looking for scheduled jobs")
+}
+
+// Expired implements job.Upkeep.
+func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]job.ImageID, []job.ID, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT id FROM images WHERE expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+	images, err := all(rows, err, scan[job.ImageID])
+	if err != nil {
+		return nil, nil, classify(err, "looking for expired images")
+	}
+	rows, err = s.reads.QueryContext(ctx, "SELECT id FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+	jobs, err := all(rows, err, scan[job.ID])
+	return images, jobs, classify(err, "looking for expired jobs")
+}
+
+// Unreferenced implements job.Upkeep.
+func (s *Store) Unreferenced(ctx context.Context, digests []job.Digest) ([]job.Digest, error) {
+	text, err := json.Marshal(digests)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reads.QueryContext(ctx, `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images WHERE digest = value)
+		AND NOT EXISTS (SELECT 1 FROM results WHERE digest = value)`, string(text))
+	found, err := all(rows, err, scan[job.Digest])
+	return found, classify(err, "looking for what refers to bytes")
+}
+
+// Lead implements job.Upkeep.
+func (s *Store) Lead(ctx context.Context, duty string, fence int64) error {
+	return s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `INSERT INTO leaders (duty, fence) VALUES (?, ?)
+			ON CONFLICT (duty) DO UPDATE SET fence = excluded.fence WHERE fence <= excluded.fence`, duty, fence)
+		if err != nil {
+			return classify(err, "noting the leader")
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(fault.New(fault.Conflict, "FENCED", "somebody else leads %q now", duty), err)
+		}
+		return nil
 	})
 }
 
@@ -69,7 +88,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Census implements job.Upkeep.
 func (s *Store) Census(ctx context.Context) (job.Census, error) {
-	c := job.Census{Jobs: map[job.State]int{job.Queued: 0, job.Running: 0, job.Succeeded: 0, job.Failed: 0, job.Cancelled: 0, job.Dead: 0}}
+	c := job.Census{Jobs: map[job.State]int{}}
+	for _, state := range job.States() {
+		c.Jobs[state] = 0
+	}
 	rows, err := s.reads.QueryContext(ctx, "SELECT state, count(*) FROM jobs GROUP BY state")
 	_, err = all(rows, err, func(row scanner) (struct{}, error) {
 		var (
@@ -83,12 +105,14 @@ func (s *Store) Census(ctx context.Context) (job.Census, error) {
 	if err != nil {
 		return job.Census{}, classify(err, "counting jobs")
 	}
-	var job0, message0 sql.NullInt64
+	var job0, message0, webhook0 sql.NullInt64
 	err = s.reads.QueryRowContext(ctx, `SELECT (SELECT min(created) FROM jobs WHERE state IN ('queued', 'running')),
-		(SELECT count(*) FROM outbox), (SELECT min(created) FROM outbox)`).Scan(&job0, &c.Outbox, &message0)
+		(SELECT count(*) FROM outbox), (SELECT min(created) FROM outbox),
+		(SELECT count(*) FROM webhooks WHERE state = 'pending'), (SELECT min(created) FROM webhooks WHERE state = 'pending')`).
+		Scan(&job0, &c.Outbox, &message0, &c.Webhooks, &webhook0)
 	if err != nil {
 		return job.Census{}, classify(err, "counting messages")
 	}
-	c.OldestUnfinished, c.OldestOutgoing = nullWhen(job0), nullWhen(message0)
+	c.OldestUnfinished, c.OldestOutgoing, c.OldestWebhook = nullWhen(job0), nullWhen(message0), nullWhen(webhook0)
 	return c, nil
 }

@@ -80,6 +80,12 @@ func readFailure(s sql.NullString) (*job.Failure, error) {
 	return f, nil
 }
 
+// scan reads a row of one column.
+func scan[T any](row scanner) (v T, err error) {
+	err = row.Scan(&v)
+	return v, err
+}
+
 // all reads every row.
 func all[T any](rows *sql.Rows, err error, read func(scanner) (T, error)) (found []T, _ error) {
 	if err != nil {

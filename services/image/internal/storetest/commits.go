@@ -14,23 +14,23 @@ func testCommit(t *testing.T, suite Suite) {
 	im := newImage(1)
 	c := newJob(im)
 	c.Image = &im
-	c.Receipt = job.Receipt{Key: "k", Payload: digest(9), Image: im.ID, Job: c.Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
+	c.Receipt = job.Receipt{Key: "k", Payload: digest(9), Image: im.ID, Job: c.Jobs[0].Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
 	same(t, "receipt in force", c.Receipt, commit(t, s, c))
 	same(t, "image", im, must[job.Image](t)(s.Image(t.Context(), im.ID)))
-	same(t, "job", *c.Job, must[job.Job](t)(s.Job(t.Context(), c.Job.ID)))
-	same(t, "events", c.Events, must[[]job.Event](t)(s.Events(t.Context(), c.Job.ID, 0, 10)))
+	same(t, "job", c.Jobs[0].Job, must[job.Job](t)(s.Job(t.Context(), c.Jobs[0].Job.ID)))
+	same(t, "events", c.Jobs[0].Events, must[[]job.Event](t)(s.Events(t.Context(), c.Jobs[0].Job.ID, 0, 10)))
 	same(t, "receipt", c.Receipt, must[job.Receipt](t)(s.Receipt(t.Context(), "k", epoch)))
-	same(t, "messages", []string{c.Outbox[0].ID}, drain(t, s))
+	same(t, "messages", []string{c.Jobs[0].Outbox[0].ID}, drain(t, s))
 }
 
 func testCommitNeedsImage(t *testing.T, suite Suite) {
 	s := suite.Open(t)
 	im := newImage(1)
 	c := newJob(im)
-	c.Receipt = job.Receipt{Key: "k", Payload: digest(9), Image: im.ID, Job: c.Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
+	c.Receipt = job.Receipt{Key: "k", Payload: digest(9), Image: im.ID, Job: c.Jobs[0].Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
 	_, err := s.Commit(t.Context(), c)
 	wantKind(t, "a job on an image that is not there", err, fault.NotFound)
-	_, err = s.Job(t.Context(), c.Job.ID)
+	_, err = s.Job(t.Context(), c.Jobs[0].Job.ID)
 	wantKind(t, "its job", err, fault.NotFound)
 	_, err = s.Receipt(t.Context(), "k", epoch)
 	wantKind(t, "its receipt", err, fault.NotFound)
@@ -45,7 +45,7 @@ func testReceipts(t *testing.T, suite Suite) {
 		im := newImage(1)
 		c := newJob(im)
 		c.Image = &im
-		c.Receipt = job.Receipt{Key: key, Payload: digest(payload), Image: im.ID, Job: c.Job.ID, Created: at, Expires: at.Add(time.Hour)}
+		c.Receipt = job.Receipt{Key: key, Payload: digest(payload), Image: im.ID, Job: c.Jobs[0].Job.ID, Created: at, Expires: at.Add(time.Hour)}
 		r, err := s.Commit(t.Context(), c)
 		return c, r, err
 	}
@@ -60,7 +60,7 @@ func testReceipts(t *testing.T, suite Suite) {
 		t.Fatal(err)
 	}
 	same(t, "repeated", first.Receipt, got)
-	_, err = s.Job(t.Context(), repeated.Job.ID)
+	_, err = s.Job(t.Context(), repeated.Jobs[0].Job.ID)
 	wantKind(t, "the repetition's own job", err, fault.NotFound)
 
 	_, _, err = try("k", 2, epoch.Add(59*time.Minute))
@@ -110,7 +110,7 @@ func testConcurrentCreates(t *testing.T, suite Suite) {
 		im := newImage(1)
 		c := newJob(im)
 		c.Image = &im
-		c.Receipt = job.Receipt{Key: "k", Payload: digest(payload), Image: im.ID, Job: c.Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
+		c.Receipt = job.Receipt{Key: "k", Payload: digest(payload), Image: im.ID, Job: c.Jobs[0].Job.ID, Created: epoch, Expires: epoch.Add(time.Hour)}
 		return handles[i%2].Commit(t.Context(), c)
 	}
 	for i := range answers {

@@ -33,16 +33,16 @@ func testForget(t *testing.T, suite Suite) {
 	im, running := withImage(t, s)
 	done := newJob(im)
 	commit(t, s, done)
-	report(t, s, finished(*done.Job))
+	report(t, s, finished(done.Jobs[0].Job))
 	kept, keptJob := withImage(t, s)
 	again := newJob(im)
-	again.Receipt = job.Receipt{Key: "k", Payload: digest(1), Image: im.ID, Job: again.Job.ID, Created: epoch, Expires: epoch.AddDate(0, 0, 1)}
+	again.Receipt = job.Receipt{Key: "k", Payload: digest(1), Image: im.ID, Job: again.Jobs[0].Job.ID, Created: epoch, Expires: epoch.AddDate(0, 0, 1)}
 	commit(t, s, again)
 
-	same(t, "jobs that had not ended", []job.ID{running.ID, again.Job.ID}, must[[]job.ID](t)(s.Forget(t.Context(), im.ID)))
+	same(t, "jobs that had not ended", []job.ID{running.ID, again.Jobs[0].Job.ID}, must[[]job.ID](t)(s.Forget(t.Context(), im.ID)))
 	_, err := s.Image(t.Context(), im.ID)
 	wantKind(t, "a forgotten image", err, fault.NotFound)
-	for _, id := range []job.ID{running.ID, done.Job.ID, again.Job.ID} {
+	for _, id := range []job.ID{running.ID, done.Jobs[0].Job.ID, again.Jobs[0].Job.ID} {
 		_, err = s.Job(t.Context(), id)
 		wantKind(t, "a job of a forgotten image", err, fault.NotFound)
 		if events := must[[]job.Event](t)(s.Events(t.Context(), id, 0, 9)); len(events) > 0 {
@@ -71,11 +71,11 @@ func testResults(t *testing.T, suite Suite) {
 	commit(t, s, newer)
 	commit(t, s, newest)
 
-	r := finished(*newer.Job)
+	r := finished(newer.Jobs[0].Job)
 	r.Results[0].Key = "newer"
 	report(t, s, r)
 	report(t, s, finished(older)) // later, but of an older job
-	report(t, s, job.Report{Job: newest.Job.ID, Run: 1, Attempt: 1, Kind: job.GaveUp, Failure: &job.Failure{Reason: "X"}})
+	report(t, s, job.Report{Job: newest.Jobs[0].Job.ID, Run: 1, Attempt: 1, Kind: job.GaveUp, Failure: &job.Failure{Reason: "X"}})
 	same(t, "the newest job's result", r.Results[0], must[job.Result](t)(s.Result(t.Context(), im.ID, "a")))
 	_, err = s.Result(t.Context(), im.ID, "c")
 	wantKind(t, "a name that nobody made", err, fault.NotFound)

@@ -124,7 +124,7 @@ func testJobs(t *testing.T, suite Suite) {
 	im2, b := withImage(t, s)
 	more := newJob(im1)
 	commit(t, s, more)
-	c := *more.Job
+	c := more.Jobs[0].Job
 	b = report(t, s, finished(b))
 	c = report(t, s, job.Report{Job: c.ID, Run: 1, Attempt: 1, Kind: job.GaveUp, Failure: &job.Failure{Reason: "X"}})
 	for _, q := range []struct {

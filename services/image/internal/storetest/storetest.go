@@ -73,11 +73,11 @@ func newRecipe() recipe.Recipe {
 // newJob is accepted, with its first event and its message.
 func newJob(im job.Image) job.Commit {
 	j, events := job.Accept(job.Job{ID: ids.Job(epoch), ImageID: im.ID, Original: im.Digest, Recipe: newRecipe(), Preset: "web"}, epoch)
-	return job.Commit{Job: &j, Events: events, Outbox: []job.Outgoing{outgoing(j)}}
+	return job.Commit{Jobs: []job.Change{{Job: j, Events: events, Outbox: []job.Outgoing{outgoing(j)}}}}
 }
 
 func outgoing(j job.Job) job.Outgoing {
-	return job.Outgoing{Topic: job.Tasks, Message: job.Message{
+	return job.Outgoing{Topic: job.Tasks, Tenant: j.Tenant, Message: job.Message{Class: j.Class,
 		ID: job.NewTask(j).MessageID(), Headers: map[string]string{"x-request-id": "r-1"}, Body: []byte("task of " + j.ID),
 	}}
 }
@@ -89,7 +89,7 @@ func withImage(t *testing.T, s job.Store) (job.Image, job.Job) {
 	c := newJob(im)
 	c.Image = &im
 	commit(t, s, c)
-	return im, *c.Job
+	return im, c.Jobs[0].Job
 }
 
 func commit(t *testing.T, s job.Store, c job.Commit) job.Receipt {

@@ -16,7 +16,7 @@ import (
 func drain(t *testing.T, s job.Store) (sent []string) {
 	t.Helper()
 	for {
-		n, err := s.Relay(t.Context(), 3, func(_ context.Context, messages []job.Outgoing) error {
+		n, err := s.Relay(t.Context(), job.Normal, 3, func(_ context.Context, messages []job.Outgoing) error {
 			for _, m := range messages {
 				sent = append(sent, m.ID)
 			}
@@ -40,16 +40,16 @@ func testOutbox(t *testing.T, suite Suite) {
 	}
 	retry := func(j job.Job) (job.Change, error) {
 		next, events, err := job.Cancel(j, epoch)
-		return job.Change{Job: next, Events: events, Outbox: []job.Outgoing{{Topic: "other", Message: job.Message{ID: "m", Body: []byte{0, 255}}}}}, err
+		return job.Change{Job: next, Events: events, Outbox: []job.Outgoing{{Topic: "other", Message: job.Message{Class: job.Normal, ID: "m", Body: []byte{0, 255}}}}}, err
 	}
 	_, cancelled := withImage(t, s)
-	want = append(want, outgoing(cancelled), job.Outgoing{Topic: "other", Message: job.Message{ID: "m", Body: []byte{0, 255}}})
+	want = append(want, outgoing(cancelled), job.Outgoing{Topic: "other", Message: job.Message{Class: job.Normal, ID: "m", Body: []byte{0, 255}}})
 	if _, err := s.Update(t.Context(), cancelled.ID, retry); err != nil {
 		t.Fatal(err)
 	}
 
 	away := errors.New("the broker is away")
-	n, err := s.Relay(t.Context(), 4, func(_ context.Context, messages []job.Outgoing) error {
+	n, err := s.Relay(t.Context(), job.Normal, 4, func(_ context.Context, messages []job.Outgoing) error {
 		same(t, "offered", want[:4], messages)
 		return away
 	})
@@ -58,7 +58,7 @@ func testOutbox(t *testing.T, suite Suite) {
 	}
 	var got []job.Outgoing
 	for _, expect := range []int{4, 3, 0} {
-		n, err := s.Relay(t.Context(), 4, func(_ context.Context, messages []job.Outgoing) error {
+		n, err := s.Relay(t.Context(), job.Normal, 4, func(_ context.Context, messages []job.Outgoing) error {
 			got = append(got, messages...)
 			return nil
 		})
@@ -91,7 +91,7 @@ func testTwoRelays(t *testing.T, suite Suite) {
 	for _, h := range handles {
 		wg.Go(func() {
 			for {
-				n, err := h.Relay(t.Context(), 5, func(_ context.Context, messages []job.Outgoing) error {
+				n, err := h.Relay(t.Context(), job.Normal, 5, func(_ context.Context, messages []job.Outgoing) error {
 					mu.Lock()
 					defer mu.Unlock()
 					for _, m := range messages {
@@ -156,7 +156,7 @@ func testStale(t *testing.T, suite Suite) {
 
 func testCensus(t *testing.T, suite Suite) {
 	s := suite.Open(t)
-	zero := job.Census{Jobs: map[job.State]int{job.Queued: 0, job.Running: 0, job.Succeeded: 0, job.Failed: 0, job.Cancelled: 0, job.Dead: 0}}
+	zero := job.Census{Jobs: map[job.State]int{job.Scheduled: 0, job.Queued: 0, job.Running: 0, job.Succeeded: 0, job.Failed: 0, job.Cancelled: 0, job.Dead: 0}}
 	same(t, "empty", zero, must[job.Census](t)(s.Census(t.Context())))
 	for _, kind := range []job.ReportKind{"", "", job.Began, job.Finished, job.GaveUp} {
 		_, j := withImage(t, s)
@@ -168,7 +168,7 @@ func testCensus(t *testing.T, suite Suite) {
 	if got.OldestOutgoing.IsZero() || !got.OldestUnfinished.Equal(epoch) || got.Outbox != 5 {
 		t.Errorf("got %+v", got)
 	}
-	same(t, "jobs", map[job.State]int{job.Queued: 2, job.Running: 1, job.Succeeded: 1, job.Failed: 1, job.Cancelled: 0, job.Dead: 0}, got.Jobs)
+	same(t, "jobs", map[job.State]int{job.Scheduled: 0, job.Queued: 2, job.Running: 1, job.Succeeded: 1, job.Failed: 1, job.Cancelled: 0, job.Dead: 0}, got.Jobs)
 	drain(t, s)
 	if got := must[job.Census](t)(s.Census(t.Context())); got.Outbox != 0 || !got.OldestOutgoing.IsZero() {
 		t.Errorf("after sending: %+v", got)

@@ -95,7 +95,9 @@ func (b *bench) Consume(ctx context.Context, topic string, slots int, h job.Hand
 	return b.consume(ctx, topic, slots, h)
 }
 
-func (b *bench) Depth(context.Context, string) (job.Depth, error) { return job.Depth{}, nil }
+func (b *bench) Depth(context.Context, string, ...job.Class) (job.Depth, error) {
+	return job.Depth{}, nil
+}
 
 func (b *bench) kinds() (kinds []job.ReportKind) {
 	for _, r := range b.reports {
