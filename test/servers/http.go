@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -29,4 +30,13 @@ func answers(ctx context.Context, url string) error {
 		return fmt.Errorf("%s answers %s: %s", url, res.Status, body)
 	}
 	return nil
+}
+
+// accepts fails unless somebody takes a connection.
+func accepts(ctx context.Context, addr string) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }

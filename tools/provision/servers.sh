@@ -1,14 +1,15 @@
 #!/bin/sh
-# servers.sh [consul] [jaeger]: gets the real servers that the tests run, and prints the folder of those it keeps.
-# One that is on the PATH is taken as it is. The others are built from their Go modules, at the versions below, once a machine,
-# into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder).
+# servers.sh [consul] [jaeger] [rabbitmq] [postgres]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# One that is on the PATH is taken as it is. Consul and Jaeger are built from their Go modules, at the versions below, once a machine,
+# into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others.
 set -eu
 
 consul_version=v1.20.1
 jaeger_version=v1.76.0
 
+here=$(cd "$(dirname "$0")" && pwd)
 out=${CALOTYPE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/calotype/bin}
-work=''
+work='' packaged=''
 trap '[ -z "$work" ] || { chmod -R u+w "$work"; rm -rf "$work"; }' EXIT
 trap 'exit 130' INT TERM
 export GOWORK=off GOFLAGS=-buildvcs=false CGO_ENABLED=0
@@ -39,12 +40,13 @@ build_jaeger() {
   go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/all-in-one
 }
 
-[ $# -gt 0 ] || set -- consul jaeger
+[ $# -gt 0 ] || set -- consul jaeger rabbitmq postgres
 mkdir -p "$out"
 for name; do
   case $name in
   consul) binary=consul version=$consul_version minutes=6 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
+  rabbitmq|postgres) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac
   if have $binary || [ -x "$out/$binary" ]; then continue; fi
@@ -60,4 +62,6 @@ for name; do
   chmod -R u+w "$work"; rm -rf "$work"; work=''
   say "$name: built in $(($(date +%s) - began)) s, kept in $out"
 done
+# shellcheck disable=SC2086 # one word a server
+[ -z "$packaged" ] || "$here/packages.sh" $packaged
 echo "$out"
