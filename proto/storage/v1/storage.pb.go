@@ -31,8 +31,10 @@ type Blob struct {
 	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The size in bytes.
 	Size int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	// When the bytes were first stored.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the bytes that are there were stored: first, or anew in place of damaged ones. Where the medium does not know it, use_time.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the bytes were put or touched last; after a crash of the machine it may be up to a minute earlier.
+	UseTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=use_time,json=useTime,proto3" json:"use_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,6 +86,13 @@ func (x *Blob) GetSize() int64 {
 func (x *Blob) GetCreateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Blob) GetUseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UseTime
 	}
 	return nil
 }
@@ -473,8 +482,8 @@ func (x *StatRequest) GetDigest() string {
 	return ""
 }
 
-// DeleteRequest names a blob.
-type DeleteRequest struct {
+// TouchRequest names a blob.
+type TouchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The blob's digest.
 	Digest        string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -482,9 +491,57 @@ type DeleteRequest struct {
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *TouchRequest) Reset() {
+	*x = TouchRequest{}
+	mi := &file_storage_v1_storage_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TouchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TouchRequest) ProtoMessage() {}
+
+func (x *TouchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_storage_v1_storage_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TouchRequest.ProtoReflect.Descriptor instead.
+func (*TouchRequest) Descriptor() ([]byte, []int) {
+	return file_storage_v1_storage_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TouchRequest) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+// DeleteRequest names a blob.
+type DeleteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The blob's digest.
+	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Delete only when use_time is before this; left out, whenever it is.
+	UnusedSince   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=unused_since,json=unusedSince,proto3" json:"unused_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_storage_v1_storage_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +553,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_storage_v1_storage_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +566,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_storage_v1_storage_proto_rawDescGZIP(), []int{7}
+	return file_storage_v1_storage_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteRequest) GetDigest() string {
@@ -517,6 +574,13 @@ func (x *DeleteRequest) GetDigest() string {
 		return x.Digest
 	}
 	return ""
+}
+
+func (x *DeleteRequest) GetUnusedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UnusedSince
+	}
+	return nil
 }
 
 // DeleteResponse is empty.
@@ -528,7 +592,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_storage_v1_storage_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +604,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_storage_v1_storage_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +617,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_storage_v1_storage_proto_rawDescGZIP(), []int{8}
+	return file_storage_v1_storage_proto_rawDescGZIP(), []int{9}
 }
 
 // ListRequest asks for a page.
@@ -562,14 +626,17 @@ type ListRequest struct {
 	// How many blobs at most, 1..1000; 0 means 100.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before; empty begins.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only blobs with a use_time before this. A page may then hold fewer blobs than there is room for, or none, and others follow
+	// all the same as long as there is a next_page_token.
+	UnusedSince   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=unused_since,json=unusedSince,proto3" json:"unused_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_storage_v1_storage_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +648,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_storage_v1_storage_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +661,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_storage_v1_storage_proto_rawDescGZIP(), []int{9}
+	return file_storage_v1_storage_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRequest) GetPageSize() int32 {
@@ -611,6 +678,13 @@ func (x *ListRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListRequest) GetUnusedSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UnusedSince
+	}
+	return nil
+}
+
 // ListResponse is a page.
 type ListResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -624,7 +698,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_storage_v1_storage_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +710,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_storage_v1_storage_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +723,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_storage_v1_storage_proto_rawDescGZIP(), []int{10}
+	return file_storage_v1_storage_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListResponse) GetBlobs() []*Blob {
@@ -671,12 +745,13 @@ var File_storage_v1_storage_proto protoreflect.FileDescriptor
 const file_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
 	"\x18storage/v1/storage.proto\x12\n" +
-	"storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"o\n" +
+	"storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n" +
 	"\x04Blob\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"7\n" +
+	"createTime\x125\n" +
+	"\buse_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\auseTime\"7\n" +
 	"\tPutHeader\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\"]\n" +
@@ -697,21 +772,26 @@ const file_storage_v1_storage_proto_rawDesc = "" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
 	"\x04part\"%\n" +
 	"\vStatRequest\x12\x16\n" +
-	"\x06digest\x18\x01 \x01(\tR\x06digest\"'\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\"&\n" +
+	"\fTouchRequest\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\"f\n" +
 	"\rDeleteRequest\x12\x16\n" +
-	"\x06digest\x18\x01 \x01(\tR\x06digest\"\x10\n" +
-	"\x0eDeleteResponse\"I\n" +
+	"\x06digest\x18\x01 \x01(\tR\x06digest\x12=\n" +
+	"\funused_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vunusedSince\"\x10\n" +
+	"\x0eDeleteResponse\"\x88\x01\n" +
 	"\vListRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"^\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12=\n" +
+	"\funused_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vunusedSince\"^\n" +
 	"\fListResponse\x12&\n" +
 	"\x05blobs\x18\x01 \x03(\v2\x10.storage.v1.BlobR\x05blobs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc5\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xff\x02\n" +
 	"\aStorage\x12=\n" +
 	"\x03Put\x12\x16.storage.v1.PutRequest\x1a\x17.storage.v1.PutResponse\"\x03\x90\x02\x02(\x01\x12=\n" +
 	"\x03Get\x12\x16.storage.v1.GetRequest\x1a\x17.storage.v1.GetResponse\"\x03\x90\x02\x010\x01\x126\n" +
-	"\x04Stat\x12\x17.storage.v1.StatRequest\x1a\x10.storage.v1.Blob\"\x03\x90\x02\x01\x12D\n" +
+	"\x04Stat\x12\x17.storage.v1.StatRequest\x1a\x10.storage.v1.Blob\"\x03\x90\x02\x01\x128\n" +
+	"\x05Touch\x12\x18.storage.v1.TouchRequest\x1a\x10.storage.v1.Blob\"\x03\x90\x02\x02\x12D\n" +
 	"\x06Delete\x12\x19.storage.v1.DeleteRequest\x1a\x1a.storage.v1.DeleteResponse\"\x03\x90\x02\x02\x12>\n" +
 	"\x04List\x12\x17.storage.v1.ListRequest\x1a\x18.storage.v1.ListResponse\"\x03\x90\x02\x01B%Z#calotype/proto/storage/v1;storagev1b\x06proto3"
 
@@ -727,7 +807,7 @@ func file_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_storage_v1_storage_proto_rawDescData
 }
 
-var file_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_storage_v1_storage_proto_goTypes = []any{
 	(*Blob)(nil),                  // 0: storage.v1.Blob
 	(*PutHeader)(nil),             // 1: storage.v1.PutHeader
@@ -736,33 +816,39 @@ var file_storage_v1_storage_proto_goTypes = []any{
 	(*GetRequest)(nil),            // 4: storage.v1.GetRequest
 	(*GetResponse)(nil),           // 5: storage.v1.GetResponse
 	(*StatRequest)(nil),           // 6: storage.v1.StatRequest
-	(*DeleteRequest)(nil),         // 7: storage.v1.DeleteRequest
-	(*DeleteResponse)(nil),        // 8: storage.v1.DeleteResponse
-	(*ListRequest)(nil),           // 9: storage.v1.ListRequest
-	(*ListResponse)(nil),          // 10: storage.v1.ListResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*TouchRequest)(nil),          // 7: storage.v1.TouchRequest
+	(*DeleteRequest)(nil),         // 8: storage.v1.DeleteRequest
+	(*DeleteResponse)(nil),        // 9: storage.v1.DeleteResponse
+	(*ListRequest)(nil),           // 10: storage.v1.ListRequest
+	(*ListResponse)(nil),          // 11: storage.v1.ListResponse
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_storage_v1_storage_proto_depIdxs = []int32{
-	11, // 0: storage.v1.Blob.create_time:type_name -> google.protobuf.Timestamp
-	1,  // 1: storage.v1.PutRequest.header:type_name -> storage.v1.PutHeader
-	0,  // 2: storage.v1.PutResponse.blob:type_name -> storage.v1.Blob
-	0,  // 3: storage.v1.GetResponse.blob:type_name -> storage.v1.Blob
-	0,  // 4: storage.v1.ListResponse.blobs:type_name -> storage.v1.Blob
-	2,  // 5: storage.v1.Storage.Put:input_type -> storage.v1.PutRequest
-	4,  // 6: storage.v1.Storage.Get:input_type -> storage.v1.GetRequest
-	6,  // 7: storage.v1.Storage.Stat:input_type -> storage.v1.StatRequest
-	7,  // 8: storage.v1.Storage.Delete:input_type -> storage.v1.DeleteRequest
-	9,  // 9: storage.v1.Storage.List:input_type -> storage.v1.ListRequest
-	3,  // 10: storage.v1.Storage.Put:output_type -> storage.v1.PutResponse
-	5,  // 11: storage.v1.Storage.Get:output_type -> storage.v1.GetResponse
-	0,  // 12: storage.v1.Storage.Stat:output_type -> storage.v1.Blob
-	8,  // 13: storage.v1.Storage.Delete:output_type -> storage.v1.DeleteResponse
-	10, // 14: storage.v1.Storage.List:output_type -> storage.v1.ListResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	12, // 0: storage.v1.Blob.create_time:type_name -> google.protobuf.Timestamp
+	12, // 1: storage.v1.Blob.use_time:type_name -> google.protobuf.Timestamp
+	1,  // 2: storage.v1.PutRequest.header:type_name -> storage.v1.PutHeader
+	0,  // 3: storage.v1.PutResponse.blob:type_name -> storage.v1.Blob
+	0,  // 4: storage.v1.GetResponse.blob:type_name -> storage.v1.Blob
+	12, // 5: storage.v1.DeleteRequest.unused_since:type_name -> google.protobuf.Timestamp
+	12, // 6: storage.v1.ListRequest.unused_since:type_name -> google.protobuf.Timestamp
+	0,  // 7: storage.v1.ListResponse.blobs:type_name -> storage.v1.Blob
+	2,  // 8: storage.v1.Storage.Put:input_type -> storage.v1.PutRequest
+	4,  // 9: storage.v1.Storage.Get:input_type -> storage.v1.GetRequest
+	6,  // 10: storage.v1.Storage.Stat:input_type -> storage.v1.StatRequest
+	7,  // 11: storage.v1.Storage.Touch:input_type -> storage.v1.TouchRequest
+	8,  // 12: storage.v1.Storage.Delete:input_type -> storage.v1.DeleteRequest
+	10, // 13: storage.v1.Storage.List:input_type -> storage.v1.ListRequest
+	3,  // 14: storage.v1.Storage.Put:output_type -> storage.v1.PutResponse
+	5,  // 15: storage.v1.Storage.Get:output_type -> storage.v1.GetResponse
+	0,  // 16: storage.v1.Storage.Stat:output_type -> storage.v1.Blob
+	0,  // 17: storage.v1.Storage.Touch:output_type -> storage.v1.Blob
+	9,  // 18: storage.v1.Storage.Delete:output_type -> storage.v1.DeleteResponse
+	11, // 19: storage.v1.Storage.List:output_type -> storage.v1.ListResponse
+	14, // [14:20] is the sub-list for method output_type
+	8,  // [8:14] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_storage_v1_storage_proto_init() }
@@ -784,7 +870,7 @@ func file_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storage_v1_storage_proto_rawDesc), len(file_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,7 +40,8 @@ func NewStorageEndpoints() []*api.Endpoint {
 
 type StorageService interface {
 	// Put stores a stream of bytes. The first message carries the header, each further one a chunk. The answer is given only
-	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing.
+	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing but
+	// their use_time.
 	//
 	// Errors: INVALID_ARGUMENT (reason DIGEST_MISMATCH or SIZE_MISMATCH) when the bytes are not what the header promised;
 	// INVALID_ARGUMENT (reason TOO_LARGE) past the configured size; RESOURCE_EXHAUSTED (reason STORAGE_FULL) when the disk is full.
@@ -54,7 +55,15 @@ type StorageService interface {
 	//
 	// Errors: NOT_FOUND.
 	Stat(ctx context.Context, in *StatRequest, opts ...client.CallOption) (*Blob, error)
-	// Delete removes a blob; removing what is not there succeeds.
+	// Touch makes use_time now, so that a Delete of what is unused spares the blob. Who is about to rely on a blob that was put some
+	// time ago touches it first.
+	//
+	// Errors: NOT_FOUND.
+	Touch(ctx context.Context, in *TouchRequest, opts ...client.CallOption) (*Blob, error)
+	// Delete removes a blob; removing what is not there succeeds. With unused_since it removes only what was not used since: a Put or
+	// a Touch of the same blob comes either before, and the blob stays, or after, and finds no blob.
+	//
+	// Errors: FAILED_PRECONDITION with reason BLOB_IN_USE when it was used at unused_since or later.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...client.CallOption) (*DeleteResponse, error)
 	// List pages through all blobs in the order of their digests.
 	//
@@ -184,6 +193,16 @@ func (c *storageService) Stat(ctx context.Context, in *StatRequest, opts ...clie
 	return out, nil
 }
 
+func (c *storageService) Touch(ctx context.Context, in *TouchRequest, opts ...client.CallOption) (*Blob, error) {
+	req := c.c.NewRequest(c.name, "/storage.v1.Storage/Touch", in)
+	out := new(Blob)
+	err := c.c.Call(ctx, req, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *storageService) Delete(ctx context.Context, in *DeleteRequest, opts ...client.CallOption) (*DeleteResponse, error) {
 	req := c.c.NewRequest(c.name, "/storage.v1.Storage/Delete", in)
 	out := new(DeleteResponse)
@@ -208,7 +227,8 @@ func (c *storageService) List(ctx context.Context, in *ListRequest, opts ...clie
 
 type StorageHandler interface {
 	// Put stores a stream of bytes. The first message carries the header, each further one a chunk. The answer is given only
-	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing.
+	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing but
+	// their use_time.
 	//
 	// Errors: INVALID_ARGUMENT (reason DIGEST_MISMATCH or SIZE_MISMATCH) when the bytes are not what the header promised;
 	// INVALID_ARGUMENT (reason TOO_LARGE) past the configured size; RESOURCE_EXHAUSTED (reason STORAGE_FULL) when the disk is full.
@@ -222,7 +242,15 @@ type StorageHandler interface {
 	//
 	// Errors: NOT_FOUND.
 	Stat(context.Context, *StatRequest, *Blob) error
-	// Delete removes a blob; removing what is not there succeeds.
+	// Touch makes use_time now, so that a Delete of what is unused spares the blob. Who is about to rely on a blob that was put some
+	// time ago touches it first.
+	//
+	// Errors: NOT_FOUND.
+	Touch(context.Context, *TouchRequest, *Blob) error
+	// Delete removes a blob; removing what is not there succeeds. With unused_since it removes only what was not used since: a Put or
+	// a Touch of the same blob comes either before, and the blob stays, or after, and finds no blob.
+	//
+	// Errors: FAILED_PRECONDITION with reason BLOB_IN_USE when it was used at unused_since or later.
 	Delete(context.Context, *DeleteRequest, *DeleteResponse) error
 	// List pages through all blobs in the order of their digests.
 	//
@@ -235,6 +263,7 @@ func RegisterStorageHandler(s server.Server, hdlr StorageHandler, opts ...server
 		Put(ctx context.Context, stream server.Stream) error
 		Get(ctx context.Context, stream server.Stream) error
 		Stat(ctx context.Context, in *StatRequest, out *Blob) error
+		Touch(ctx context.Context, in *TouchRequest, out *Blob) error
 		Delete(ctx context.Context, in *DeleteRequest, out *DeleteResponse) error
 		List(ctx context.Context, in *ListRequest, out *ListResponse) error
 	}
@@ -331,6 +360,10 @@ func (x *storageGetStream) Send(m *GetResponse) error {
 
 func (h *storageHandler) Stat(ctx context.Context, in *StatRequest, out *Blob) error {
 	return h.StorageHandler.Stat(ctx, in, out)
+}
+
+func (h *storageHandler) Touch(ctx context.Context, in *TouchRequest, out *Blob) error {
+	return h.StorageHandler.Touch(ctx, in, out)
 }
 
 func (h *storageHandler) Delete(ctx context.Context, in *DeleteRequest, out *DeleteResponse) error {

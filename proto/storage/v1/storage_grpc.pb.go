@@ -24,6 +24,7 @@ const (
 	Storage_Put_FullMethodName    = "/storage.v1.Storage/Put"
 	Storage_Get_FullMethodName    = "/storage.v1.Storage/Get"
 	Storage_Stat_FullMethodName   = "/storage.v1.Storage/Stat"
+	Storage_Touch_FullMethodName  = "/storage.v1.Storage/Touch"
 	Storage_Delete_FullMethodName = "/storage.v1.Storage/Delete"
 	Storage_List_FullMethodName   = "/storage.v1.Storage/List"
 )
@@ -36,7 +37,8 @@ const (
 // Every message of a stream carries at most 1 MiB of data, so that neither side holds more than a few chunks.
 type StorageClient interface {
 	// Put stores a stream of bytes. The first message carries the header, each further one a chunk. The answer is given only
-	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing.
+	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing but
+	// their use_time.
 	//
 	// Errors: INVALID_ARGUMENT (reason DIGEST_MISMATCH or SIZE_MISMATCH) when the bytes are not what the header promised;
 	// INVALID_ARGUMENT (reason TOO_LARGE) past the configured size; RESOURCE_EXHAUSTED (reason STORAGE_FULL) when the disk is full.
@@ -50,7 +52,15 @@ type StorageClient interface {
 	//
 	// Errors: NOT_FOUND.
 	Stat(ctx context.Context, in *StatRequest, opts ...grpc.CallOption) (*Blob, error)
-	// Delete removes a blob; removing what is not there succeeds.
+	// Touch makes use_time now, so that a Delete of what is unused spares the blob. Who is about to rely on a blob that was put some
+	// time ago touches it first.
+	//
+	// Errors: NOT_FOUND.
+	Touch(ctx context.Context, in *TouchRequest, opts ...grpc.CallOption) (*Blob, error)
+	// Delete removes a blob; removing what is not there succeeds. With unused_since it removes only what was not used since: a Put or
+	// a Touch of the same blob comes either before, and the blob stays, or after, and finds no blob.
+	//
+	// Errors: FAILED_PRECONDITION with reason BLOB_IN_USE when it was used at unused_since or later.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	// List pages through all blobs in the order of their digests.
 	//
@@ -108,6 +118,16 @@ func (c *storageClient) Stat(ctx context.Context, in *StatRequest, opts ...grpc.
 	return out, nil
 }
 
+func (c *storageClient) Touch(ctx context.Context, in *TouchRequest, opts ...grpc.CallOption) (*Blob, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Blob)
+	err := c.cc.Invoke(ctx, Storage_Touch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *storageClient) Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteResponse)
@@ -136,7 +156,8 @@ func (c *storageClient) List(ctx context.Context, in *ListRequest, opts ...grpc.
 // Every message of a stream carries at most 1 MiB of data, so that neither side holds more than a few chunks.
 type StorageServer interface {
 	// Put stores a stream of bytes. The first message carries the header, each further one a chunk. The answer is given only
-	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing.
+	// after the bytes are durable and their sha256 is known; putting bytes that are already there succeeds and changes nothing but
+	// their use_time.
 	//
 	// Errors: INVALID_ARGUMENT (reason DIGEST_MISMATCH or SIZE_MISMATCH) when the bytes are not what the header promised;
 	// INVALID_ARGUMENT (reason TOO_LARGE) past the configured size; RESOURCE_EXHAUSTED (reason STORAGE_FULL) when the disk is full.
@@ -150,7 +171,15 @@ type StorageServer interface {
 	//
 	// Errors: NOT_FOUND.
 	Stat(context.Context, *StatRequest) (*Blob, error)
-	// Delete removes a blob; removing what is not there succeeds.
+	// Touch makes use_time now, so that a Delete of what is unused spares the blob. Who is about to rely on a blob that was put some
+	// time ago touches it first.
+	//
+	// Errors: NOT_FOUND.
+	Touch(context.Context, *TouchRequest) (*Blob, error)
+	// Delete removes a blob; removing what is not there succeeds. With unused_since it removes only what was not used since: a Put or
+	// a Touch of the same blob comes either before, and the blob stays, or after, and finds no blob.
+	//
+	// Errors: FAILED_PRECONDITION with reason BLOB_IN_USE when it was used at unused_since or later.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	// List pages through all blobs in the order of their digests.
 	//
@@ -174,6 +203,9 @@ func (UnimplementedStorageServer) Get(*GetRequest, grpc.ServerStreamingServer[Ge
 }
 func (UnimplementedStorageServer) Stat(context.Context, *StatRequest) (*Blob, error) {
 	return nil, status.Error(codes.Unimplemented, "method Stat not implemented")
+}
+func (UnimplementedStorageServer) Touch(context.Context, *TouchRequest) (*Blob, error) {
+	return nil, status.Error(codes.Unimplemented, "method Touch not implemented")
 }
 func (UnimplementedStorageServer) Delete(context.Context, *DeleteRequest) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
@@ -238,6 +270,24 @@ func _Storage_Stat_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Storage_Touch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TouchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StorageServer).Touch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Storage_Touch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StorageServer).Touch(ctx, req.(*TouchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Storage_Delete_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteRequest)
 	if err := dec(in); err != nil {
@@ -284,6 +334,10 @@ var Storage_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Stat",
 			Handler:    _Storage_Stat_Handler,
+		},
+		{
+			MethodName: "Touch",
+			Handler:    _Storage_Touch_Handler,
 		},
 		{
 			MethodName: "Delete",

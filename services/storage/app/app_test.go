@@ -117,6 +117,9 @@ func micro(r running) *blobtest.Remote {
 		StatFunc: func(ctx context.Context, in *storagev1.StatRequest) (*storagev1.Blob, error) {
 			return c.Stat(ctx, in)
 		},
+		TouchFunc: func(ctx context.Context, in *storagev1.TouchRequest) (*storagev1.Blob, error) {
+			return c.Touch(ctx, in)
+		},
 		DeleteFunc: func(ctx context.Context, in *storagev1.DeleteRequest) (*storagev1.DeleteResponse, error) {
 			return c.Delete(ctx, in)
 		},
@@ -144,6 +147,9 @@ func plain(t *testing.T, r running) *blobtest.Remote {
 		GetFunc: func(ctx context.Context, in *storagev1.GetRequest) (blobtest.GetStream, error) { return c.Get(ctx, in) },
 		StatFunc: func(ctx context.Context, in *storagev1.StatRequest) (*storagev1.Blob, error) {
 			return c.Stat(ctx, in)
+		},
+		TouchFunc: func(ctx context.Context, in *storagev1.TouchRequest) (*storagev1.Blob, error) {
+			return c.Touch(ctx, in)
 		},
 		DeleteFunc: func(ctx context.Context, in *storagev1.DeleteRequest) (*storagev1.DeleteResponse, error) {
 			return c.Delete(ctx, in)

@@ -45,7 +45,7 @@ func BenchmarkService(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := store.Delete(b.Context(), info.Digest); err != nil {
+			if err := store.Delete(b.Context(), info.Digest, time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 		})

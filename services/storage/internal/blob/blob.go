@@ -12,7 +12,8 @@ import (
 type Info struct {
 	Digest  Digest
 	Size    int64     // bytes
-	Created time.Time // when the bytes were first stored
+	Created time.Time // when the bytes that are there were stored; Used where the medium does not know it
+	Used    time.Time // when they were put or touched last
 }
 
 // Want is what bytes to come are promised to be. The zero Digest and Size 0 promise nothing.
@@ -36,11 +37,16 @@ func (o Outcome) String() string { return [...]string{"stored", "existed", "heal
 // Store keeps blobs. All methods are safe for concurrent use, by several processes on one medium too, and give up with the
 // context's error when it ends. Errors that are not named here are Internal (the medium is damaged) or Unavailable (try again).
 //
-// It has five methods, not four: Stat beside Open spares an object store the transfer.
+// Put, Touch and Delete of one blob are in some order, whoever calls them: that is what lets garbage be told from what is about to be
+// needed. A medium that cannot delete under a condition (an object store: a touch is a copy of the object onto itself) has to
+// describe the blob once more right before it deletes it; then what keeps a blob that is touched in that very moment is that nobody
+// asks for less than a grace of hours, and its adapter must say so.
+//
+// It has six methods, not four: Stat beside Open spares an object store the transfer.
 type Store interface {
 	// Put stores all that r gives, under the sha256 of it. When it returns without an error the bytes are verified and survive a
 	// crash of the machine; when it returns one, or the process dies in it, nothing has appeared under any digest. Putting what is
-	// there changes nothing, but the bytes that are there are verified before it succeeds.
+	// there changes nothing but when it was used; the bytes that are there are verified before it succeeds.
 	//
 	// Errors: Invalid DIGEST_MISMATCH or SIZE_MISMATCH where the bytes are not what want promises; Exhausted STORAGE_FULL;
 	// r's own error, wrapped.
@@ -56,8 +62,13 @@ type Store interface {
 	// Stat describes a blob. Errors: NotFound BLOB_NOT_FOUND.
 	Stat(ctx context.Context, d Digest) (Info, error)
 
-	// Delete removes a blob, durably; removing what is not there succeeds.
-	Delete(ctx context.Context, d Digest) error
+	// Touch notes that a blob is used now, and describes it. A crash of the machine may take that back by up to a minute. Its time never
+	// goes back otherwise, whatever the clock does. Errors: NotFound BLOB_NOT_FOUND.
+	Touch(ctx context.Context, d Digest) (Info, error)
+
+	// Delete removes a blob, durably; removing what is not there succeeds. Unless unusedSince is zero, it removes only what was
+	// used before that time. Errors: Conflict BLOB_IN_USE.
+	Delete(ctx context.Context, d Digest, unusedSince time.Time) error
 
 	// List gives at most limit blobs, those that follow after, in the order of their digests; fewer only when there are no more. A
 	// blob that is put or deleted meanwhile may be in or not; all others are listed exactly once. It holds about limit blobs

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"time"
 
 	"calotype/kit/fault"
 )
@@ -14,6 +15,11 @@ import (
 // NotFound is the error for a blob that is not there.
 func NotFound(d Digest) error {
 	return fault.New(fault.NotFound, "BLOB_NOT_FOUND", "there is no blob %s", d)
+}
+
+// InUse is the error for a blob that is to be deleted as unused, and is not.
+func InUse(d Digest, used time.Time) error {
+	return fault.New(fault.Conflict, "BLOB_IN_USE", "blob %s was used at %s", d, used.UTC().Format(time.RFC3339))
 }
 
 // Corrupt is the error for a blob whose bytes are no longer those that were put.

@@ -22,6 +22,8 @@ type Subject struct {
 	Damage func(t *testing.T, d blob.Digest, change func([]byte) []byte)
 	// Leftovers names what unfinished Puts have left on the medium.
 	Leftovers func(t *testing.T) []string
+	// Beside is another store on the same medium, as another process has it; nil when there can be none.
+	Beside blob.Store
 	// Blind says that the store does not tell the outcome of a Put.
 	Blind bool
 }
@@ -41,6 +43,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"sections", sections},
 		{"missing blobs", missing},
 		{"delete", deletes},
+		{"touch", touches},
+		{"delete of the unused", deletesUnused},
+		{"delete while others use it", deleteInUse},
 		{"list", lists},
 		{"list while others delete", listWhileDeleting},
 		{"equal puts at once", equalPuts},
@@ -108,6 +113,12 @@ func wantMissing(t *testing.T, s Subject, d blob.Digest) {
 	wantFault(t, err, fault.NotFound, "BLOB_NOT_FOUND")
 }
 
+// unused leaves out of an Info what changes with every use.
+func unused(i blob.Info) blob.Info {
+	i.Used = time.Time{}
+	return i
+}
+
 func (s Subject) wantOutcome(t *testing.T, got, want blob.Outcome) {
 	t.Helper()
 	if got != want && !s.Blind {
@@ -127,8 +138,13 @@ func wantStored(t *testing.T, s Subject, b []byte) blob.Info {
 	if err != nil || stat != info || info.Digest != d || info.Size != int64(len(b)) {
 		t.Fatalf("Open describes it as %+v, Stat as %+v, %v; it is %s of %d bytes", info, stat, err, d, len(b))
 	}
-	if age := time.Since(info.Created); age < -time.Minute || age > time.Hour {
-		t.Errorf("was created %v ago", age)
+	for name, at := range map[string]time.Time{"created": info.Created, "used": info.Used} {
+		if age := time.Since(at); age < -time.Minute || age > time.Hour {
+			t.Errorf("was %s %v ago", name, age)
+		}
+	}
+	if info.Used.Before(info.Created) {
+		t.Errorf("was used at %v, before it was created at %v", info.Used, info.Created)
 	}
 	return info
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -75,7 +76,7 @@ func listWhileDeleting(t *testing.T, s Subject) {
 	done := make(chan error, 1)
 	go func() {
 		for i := 0; i < len(all); i += 3 {
-			if err := s.Store.Delete(t.Context(), all[i]); err != nil {
+			if err := s.Store.Delete(t.Context(), all[i], time.Time{}); err != nil {
 				done <- err
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
@@ -55,7 +56,7 @@ func deletes(t *testing.T, s Subject) {
 	d := put(t, s, b).Digest
 	put(t, s, kept)
 	for range 2 {
-		if err := s.Store.Delete(t.Context(), d); err != nil {
+		if err := s.Store.Delete(t.Context(), d, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		wantMissing(t, s, d)
@@ -74,7 +75,9 @@ func endedContext(t *testing.T, s Subject) {
 	_, _, open := read(ctx, s.Store, d, 0, 0)
 	_, stat := s.Store.Stat(ctx, d)
 	_, list := s.Store.List(ctx, blob.Digest{}, 10)
-	for name, err := range map[string]error{"Put": put, "Open": open, "Stat": stat, "List": list, "Delete": s.Store.Delete(ctx, d)} {
+	_, touch := s.Store.Touch(ctx, d)
+	remove := s.Store.Delete(ctx, d, time.Time{})
+	for name, err := range map[string]error{"Put": put, "Open": open, "Stat": stat, "List": list, "Touch": touch, "Delete": remove} {
 		if err == nil || !fault.Is(err, fault.Canceled) {
 			t.Errorf("%s with an ended context gave %v", name, err)
 		}

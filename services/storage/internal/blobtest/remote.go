@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"calotype/kit/fault"
 	"calotype/kit/rpc"
@@ -21,6 +23,7 @@ type Remote struct {
 	PutFunc    func(context.Context) (PutStream, error)
 	GetFunc    func(context.Context, *storagev1.GetRequest) (GetStream, error)
 	StatFunc   func(context.Context, *storagev1.StatRequest) (*storagev1.Blob, error)
+	TouchFunc  func(context.Context, *storagev1.TouchRequest) (*storagev1.Blob, error)
 	DeleteFunc func(context.Context, *storagev1.DeleteRequest) (*storagev1.DeleteResponse, error)
 	ListFunc   func(context.Context, *storagev1.ListRequest) (*storagev1.ListResponse, error)
 
@@ -127,9 +130,22 @@ func (r *Remote) Stat(ctx context.Context, d blob.Digest) (blob.Info, error) {
 	return infoOf(b)
 }
 
+// Touch notes that a blob is used.
+func (r *Remote) Touch(ctx context.Context, d blob.Digest) (blob.Info, error) {
+	b, err := r.TouchFunc(ctx, &storagev1.TouchRequest{Digest: d.String()})
+	if err != nil {
+		return blob.Info{}, known(err)
+	}
+	return infoOf(b)
+}
+
 // Delete removes a blob.
-func (r *Remote) Delete(ctx context.Context, d blob.Digest) error {
-	_, err := r.DeleteFunc(ctx, &storagev1.DeleteRequest{Digest: d.String()})
+func (r *Remote) Delete(ctx context.Context, d blob.Digest, unusedSince time.Time) error {
+	in := &storagev1.DeleteRequest{Digest: d.String()}
+	if !unusedSince.IsZero() {
+		in.UnusedSince = timestamppb.New(unusedSince)
+	}
+	_, err := r.DeleteFunc(ctx, in)
 	return known(err)
 }
 
@@ -167,7 +183,7 @@ func (r *Remote) List(ctx context.Context, after blob.Digest, limit int) ([]blob
 
 func infoOf(b *storagev1.Blob) (blob.Info, error) {
 	d, err := blob.Parse(b.GetDigest())
-	return blob.Info{Digest: d, Size: b.GetSize(), Created: b.GetCreateTime().AsTime()}, err
+	return blob.Info{Digest: d, Size: b.GetSize(), Created: b.GetCreateTime().AsTime(), Used: b.GetUseTime().AsTime()}, err
 }
 
 // known makes a fault of what plain gRPC returns.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
+	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
@@ -83,31 +83,36 @@ func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, bl
 	if err := s.makeShard(d[0]); err != nil {
 		return blob.Info{}, 0, err
 	}
-	old, err := s.inspect(ctx, d)
+	there, err := s.inspect(ctx, d)
+	if err == nil {
+		s.step("verified")
+		there, err = s.Touch(ctx, d)
+	}
 	outcome := blob.Stored
 	switch {
 	case err == nil:
 		// Whoever renamed it may not have come to syncing the folder yet.
-		return old, blob.Existed, s.syncShard(d[0])
-	case fault.Is(err, fault.NotFound):
+		return there, blob.Existed, s.syncShard(d[0])
+	case fault.Is(err, fault.NotFound): // or no longer there
 	case ctx.Err() != nil:
 		return blob.Info{}, 0, ctx.Err()
 	default:
 		s.log.WarnContext(ctx, "replacing a damaged blob by good bytes", "digest", d, "error", err)
 		outcome = blob.Healed
-		if err := os.Chtimes(t.Name(), old.Created, old.Created); err != nil {
-			return blob.Info{}, 0, classify(err, "restore the blob's time")
-		}
 	}
 	// Nobody may write to a blob, not even its owner by mistake.
 	if err := t.Chmod(0o440); err != nil {
 		return blob.Info{}, 0, classify(err, "protect the blob")
 	}
+	// The last bytes may have come a while ago; and the use that commit notes is not synced.
+	if err := t.use(time.Now()); err != nil {
+		return blob.Info{}, 0, err
+	}
 	if err := t.Sync(); err != nil {
 		return blob.Info{}, 0, classify(err, "bring the blob to the disk")
 	}
 	s.step("synced")
-	if outcome, err = s.commit(t, d, outcome); err != nil {
+	if outcome, err = s.commit(ctx, t, d, outcome); err != nil {
 		return blob.Info{}, 0, err
 	}
 	s.step("renamed")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"calotype/services/storage/internal/blob"
 )
@@ -45,35 +46,38 @@ func (s *Store) Stat(ctx context.Context, d blob.Digest) (blob.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return blob.Info{}, err
 	}
-	fi, err := os.Lstat(s.path(d))
+	return s.stat(d)
+}
+
+func (s *Store) stat(d blob.Digest) (blob.Info, error) {
+	a, err := look(s.path(d))
 	if err != nil {
 		return blob.Info{}, missing(err, d, "describe the blob")
 	}
-	return infoOf(fi, d), nil
-}
-
-// Delete removes a blob.
-func (s *Store) Delete(ctx context.Context, d blob.Digest) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return classify(err, "remove the blob")
-	}
-	return s.syncShard(d[0])
+	return infoOf(a, d), nil
 }
 
 func describe(f *os.File, d blob.Digest) (blob.Info, error) {
-	fi, err := f.Stat()
+	a, err := lookInto(f)
 	if err != nil {
 		return blob.Info{}, classify(err, "describe the blob")
 	}
-	return infoOf(fi, d), nil
+	return infoOf(a, d), nil
 }
 
-// A blob's file is never written again, so the time of its last change is when it was stored.
-func infoOf(fi fs.FileInfo, d blob.Digest) blob.Info {
-	return blob.Info{Digest: d, Size: fi.Size(), Created: fi.ModTime().UTC()}
+// attributes are what the file system knows of a file.
+type attributes struct {
+	size           int64
+	born, modified time.Time // born is zero where the file system does not know it
+}
+
+// A blob's file is never written again, so that the time of its last change is free to say when it was used last.
+func infoOf(a attributes, d blob.Digest) blob.Info {
+	info := blob.Info{Digest: d, Size: a.size, Created: a.born.UTC(), Used: a.modified.UTC()}
+	if a.born.IsZero() || a.born.After(a.modified) { // a copy of the folder, with its files' times
+		info.Created = info.Used
+	}
+	return info
 }
 
 func missing(err error, d blob.Digest, doing string) error {

@@ -1,12 +1,17 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
 )
 
@@ -14,6 +19,8 @@ import (
 type shard struct {
 	mu      sync.Mutex
 	durable bool // the folder's own name is known to be on the disk
+
+	turn chan struct{} // holds one while somebody in this process has or wants the folder's lock
 }
 
 func (s *Store) shardFolder(first byte) string {
@@ -42,15 +49,69 @@ func (s *Store) makeShard(first byte) error {
 	return nil
 }
 
-// commit gives a temporary its real name, one at a time in a shard, so that of equal blobs put at once the first one stays.
-func (s *Store) commit(t *temp, d blob.Digest, outcome blob.Outcome) (blob.Outcome, error) {
-	sh := &s.shards[d[0]]
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if outcome == blob.Stored {
-		if _, err := os.Lstat(s.path(d)); err == nil {
-			return blob.Existed, nil
+// lock keeps all others, in this process and in others on the same folder, from naming, touching and removing blobs in a shard. The
+// kernel drops the lock of a process that dies; one that is stopped keeps it, which is why callers wait no longer than ctx lasts. The
+// error is fs.ErrNotExist where no blob ever came to the shard.
+func (s *Store) lock(ctx context.Context, first byte) (unlock func(), err error) {
+	turn := s.shards[first].turn
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	f, err := lockFolder(ctx, s.shardFolder(first))
+	if err != nil {
+		<-turn
+		return nil, err
+	}
+	return func() {
+		f.Close() // and with it goes the lock
+		<-turn
+	}, nil
+}
+
+// lockFolder asks again and again: who waits in the kernel cannot be called back.
+func lockFolder(ctx context.Context, name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, classify(err, "open a folder of blobs")
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := flock(f, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
 		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			f.Close()
+			return nil, classify(err, "lock a folder of blobs")
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// commit gives a temporary its real name, unless a blob has it that was put meanwhile: of equal blobs put at once the first one stays.
+func (s *Store) commit(ctx context.Context, t *temp, d blob.Digest, outcome blob.Outcome) (blob.Outcome, error) {
+	unlock, err := s.lock(ctx, d[0])
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	if outcome == blob.Stored {
+		if _, err := s.renew(d); err == nil || !fault.Is(err, fault.NotFound) {
+			return blob.Existed, err
+		}
+	}
+	used := time.Now()
+	if damaged, err := look(s.path(d)); err == nil && damaged.modified.After(used) {
+		used = damaged.modified
+	}
+	if err := t.use(used); err != nil {
+		return 0, err
 	}
 	return outcome, classify(t.rename(s.path(d)), "name the blob")
 }

@@ -50,8 +50,8 @@ type Store struct {
 	buffers sync.Pool
 	shards  [shards]shard
 
-	// For tests: called after each step of a Put, where a crash would leave its own kind of traces, and of a List, where others can
-	// come in between.
+	// For tests: called after each step of a Put, where a crash would leave its own kind of traces, and of what others can come in
+	// between, or must not.
 	step func(name string)
 }
 
@@ -66,6 +66,9 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		log:     log,
 		buffers: sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }},
 		step:    func(string) {},
+	}
+	for i := range s.shards {
+		s.shards[i].turn = make(chan struct{}, 1)
 	}
 	tmp := filepath.Join(cfg.Root, "tmp")
 	if err := s.makeFolders(cfg.Root, tmp); err != nil {

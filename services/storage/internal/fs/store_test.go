@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
@@ -57,6 +58,7 @@ func TestStore(t *testing.T) {
 		root := filepath.Join(t.TempDir(), "not", "there", "yet")
 		return blobtest.Subject{
 			Store:     open(t, root),
+			Beside:    open(t, root),
 			Leftovers: func(t *testing.T) []string { return temporaries(t, root) },
 			Damage: func(t *testing.T, d blob.Digest, change func([]byte) []byte) {
 				b, err := os.ReadFile(path(root, d))
@@ -80,7 +82,7 @@ func TestStepsOfAPut(t *testing.T) {
 	b := blobtest.Content(1, 10_000)
 	for _, want := range [][]string{
 		{"created", "wrote", "synced", "renamed", "folder synced", "discarded"},
-		{"created", "wrote", "discarded"},
+		{"created", "wrote", "verified", "discarded"},
 	} {
 		var steps []string
 		s.OnStep(func(name string) { steps = append(steps, name) })
@@ -232,7 +234,7 @@ func TestPagesStayFull(t *testing.T) {
 	gone := 0
 	s.OnStep(func(step string) {
 		if step == "picked" && gone < 2 {
-			if err := s.Delete(t.Context(), all[gone]); err != nil {
+			if err := s.Delete(t.Context(), all[gone], time.Time{}); err != nil {
 				t.Error(err)
 			}
 			gone++

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -128,6 +129,11 @@ func (t *temp) rename(to string) error {
 	err := os.Rename(t.Name(), to)
 	t.renamed = err == nil
 	return err
+}
+
+// use notes that the blob to be is used at that time.
+func (t *temp) use(at time.Time) error {
+	return classify(os.Chtimes(t.Name(), at, at), "note that the blob is used")
 }
 
 func (t *temp) discard() error {

@@ -28,16 +28,34 @@ func (h *Handler) Stat(ctx context.Context, in *storagev1.StatRequest, out *stor
 	return nil
 }
 
+// Touch notes that a blob is used.
+func (h *Handler) Touch(ctx context.Context, in *storagev1.TouchRequest, out *storagev1.Blob) error {
+	d, err := parse(in.GetDigest(), "digest")
+	if err != nil {
+		return err
+	}
+	info, err := h.store.Touch(ctx, d)
+	if err != nil {
+		return err
+	}
+	fill(out, info)
+	return nil
+}
+
 // Delete removes a blob.
 func (h *Handler) Delete(ctx context.Context, in *storagev1.DeleteRequest, _ *storagev1.DeleteResponse) error {
 	d, err := parse(in.GetDigest(), "digest")
 	if err != nil {
 		return err
 	}
-	return h.store.Delete(ctx, d)
+	since, err := when(in.GetUnusedSince(), "unused_since")
+	if err != nil {
+		return err
+	}
+	return h.store.Delete(ctx, d, since)
 }
 
-// List gives a page of blobs.
+// List gives a page of blobs. What the filter leaves out counts as listed, so that no call looks through more than a page.
 func (h *Handler) List(ctx context.Context, in *storagev1.ListRequest, out *storagev1.ListResponse) error {
 	size := int(in.GetPageSize())
 	if size < 0 || size > maxPage {
@@ -50,6 +68,10 @@ func (h *Handler) List(ctx context.Context, in *storagev1.ListRequest, out *stor
 	if err != nil {
 		return err
 	}
+	since, err := when(in.GetUnusedSince(), "unused_since")
+	if err != nil {
+		return err
+	}
 	// One more than asked for tells whether there is a next page.
 	page, err := h.store.List(ctx, after, size+1)
 	if err != nil {
@@ -59,9 +81,11 @@ func (h *Handler) List(ctx context.Context, in *storagev1.ListRequest, out *stor
 		page = page[:size]
 		out.NextPageToken = token(page[size-1].Digest)
 	}
-	out.Blobs = make([]*storagev1.Blob, len(page))
-	for i, info := range page {
-		out.Blobs[i] = fill(&storagev1.Blob{}, info)
+	out.Blobs = make([]*storagev1.Blob, 0, len(page))
+	for _, info := range page {
+		if in.GetUnusedSince() == nil || info.Used.Before(since) {
+			out.Blobs = append(out.Blobs, fill(&storagev1.Blob{}, info))
+		}
 	}
 	return nil
 }

@@ -85,7 +85,24 @@ func parse(digest, field string) (blob.Digest, error) {
 	return d, err
 }
 
+// when reads a time that may be left out, and only then gives zero: a caller's own zero is the first of all times, not none.
+func when(t *timestamppb.Timestamp, field string) (time.Time, error) {
+	if t == nil {
+		return time.Time{}, nil
+	}
+	if err := t.CheckValid(); err != nil {
+		bad := fault.New(fault.Invalid, "BAD_TIME", "the time is wrong")
+		bad.Fields = []fault.Field{{Path: field, Message: "is no time between the years 1 and 9999"}}
+		return time.Time{}, bad
+	}
+	if t.AsTime().IsZero() {
+		return time.Time{}.Add(1), nil
+	}
+	return t.AsTime(), nil
+}
+
 func fill(out *storagev1.Blob, info blob.Info) *storagev1.Blob {
 	out.Digest, out.Size, out.CreateTime = info.Digest.String(), info.Size, timestamppb.New(info.Created)
+	out.UseTime = timestamppb.New(info.Used)
 	return out
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	kitrpc "calotype/kit/rpc"
 	storagev1 "calotype/proto/storage/v1"
@@ -313,6 +314,13 @@ func TestWrongRequests(t *testing.T) {
 		_, err := s.List(t.Context(), &storagev1.ListRequest{PageSize: size, PageToken: token})
 		return err
 	}
+	touch := func(d string) error { _, err := s.Touch(t.Context(), &storagev1.TouchRequest{Digest: d}); return err }
+	noTime := &timestamppb.Timestamp{Nanos: -1}
+	removeUnused := func(since *timestamppb.Timestamp) error {
+		_, err := s.Delete(t.Context(), &storagev1.DeleteRequest{Digest: stored.GetDigest(), UnusedSince: since})
+		return err
+	}
+	_, listUnused := s.List(t.Context(), &storagev1.ListRequest{UnusedSince: noTime})
 	for _, c := range []struct {
 		name   string
 		err    error
@@ -329,6 +337,12 @@ func TestWrongRequests(t *testing.T) {
 		{"Get at the end", get(stored.GetDigest(), 10, 0), codes.OK, ""},
 		{"Delete of nothing", remove("x"), codes.InvalidArgument, "BAD_DIGEST"},
 		{"Delete of what is not there", remove(absent), codes.OK, ""},
+		{"Delete of what was used", removeUnused(stored.GetUseTime()), codes.FailedPrecondition, "BLOB_IN_USE"},
+		{"Delete of what was used since the first of all times", removeUnused(&timestamppb.Timestamp{Seconds: -62135596800}), codes.FailedPrecondition, "BLOB_IN_USE"},
+		{"Delete of what was unused since no time", removeUnused(noTime), codes.InvalidArgument, "BAD_TIME"},
+		{"Touch of nothing", touch("x"), codes.InvalidArgument, "BAD_DIGEST"},
+		{"Touch of what is not there", touch(absent), codes.NotFound, "BLOB_NOT_FOUND"},
+		{"List since no time", listUnused, codes.InvalidArgument, "BAD_TIME"},
 		{"List of too much", list(1001, ""), codes.InvalidArgument, "BAD_PAGE_SIZE"},
 		{"List of less than none", list(-1, ""), codes.InvalidArgument, "BAD_PAGE_SIZE"},
 		{"List with a digest for a token", list(1, stored.GetDigest()), codes.InvalidArgument, "BAD_PAGE_TOKEN"},
@@ -360,6 +374,46 @@ func TestPages(t *testing.T) {
 	exact, err := s.List(t.Context(), &storagev1.ListRequest{PageSize: 101})
 	if err != nil || len(exact.GetBlobs()) != 101 || exact.GetNextPageToken() != "" {
 		t.Fatalf("a page of just what there is: %d blobs, token %q, %v", len(exact.GetBlobs()), exact.GetNextPageToken(), err)
+	}
+}
+
+// What the filter leaves out is looked through all the same, a page at a time.
+func TestPagesOfTheUnused(t *testing.T) {
+	s := start(t, rpc.DefaultConfig())
+	stored := make([]*storagev1.Blob, 30)
+	for i := range stored {
+		var err error
+		if stored[i], err = s.put(t, header("", 0), chunk(blobtest.Content(uint64(i), 10))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, since := map[string]bool{}, stored[12].GetUseTime()
+	for i, b := range stored[:12] {
+		if i%2 == 0 {
+			want[b.GetDigest()] = true
+		} else if _, err := s.Touch(t.Context(), &storagev1.TouchRequest{Digest: b.GetDigest()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, pages, found := &storagev1.ListRequest{PageSize: 4, UnusedSince: since}, 0, 0
+	for {
+		page, err := s.List(t.Context(), in)
+		if err != nil || len(page.GetBlobs()) > 4 {
+			t.Fatalf("a page of %d blobs, %v", len(page.GetBlobs()), err)
+		}
+		for _, b := range page.GetBlobs() {
+			if !want[b.GetDigest()] || !b.GetUseTime().AsTime().Before(since.AsTime()) {
+				t.Errorf("%v is listed as unused since %v", b, since.AsTime())
+			}
+			found++
+		}
+		pages++
+		if in.PageToken = page.GetNextPageToken(); in.PageToken == "" {
+			break
+		}
+	}
+	if found != len(want) || pages != 8 {
+		t.Errorf("%d unused blobs on %d pages, want %d on 8", found, pages, len(want))
 	}
 }
 
