@@ -40,11 +40,12 @@ type RPCConfig struct {
 	TLS        TLSConfig      `koanf:"tls"`
 }
 
-// SheddingConfig bounds how many unary calls a service handles at once; what is beyond is turned away early, bulk before the rest.
+// SheddingConfig bounds how many calls and streams a service handles at once; what is beyond is turned away early, bulk before the rest.
 type SheddingConfig struct {
 	Enabled bool `koanf:"enabled" doc:"turn calls away when there is more to do than can be done"`
 	Min     int  `koanf:"min" doc:"how many calls are always handled at once, however long they take"`
 	Max     int  `koanf:"max" doc:"how many calls are handled at once at most, however quick they are"`
+	Streams int  `koanf:"streams" doc:"how many streams are open at once at most; a tenth is kept for interactive ones, another from bulk ones"`
 }
 
 // TLSConfig says how services speak to each other. Files are read again when they change.
@@ -72,7 +73,7 @@ type DrainConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Log: logging.DefaultConfig(), Tracing: tracing.DefaultConfig(), Registry: registry.DefaultConfig(), Health: health.DefaultConfig(),
-		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024}},
+		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024, Streams: 4096}},
 		Ops:   OpsConfig{Listen: "127.0.0.1:0"},
 		Drain: DrainConfig{Wait: 3 * time.Second, Timeout: 25 * time.Second},
 	}
@@ -98,10 +99,17 @@ func (c RPCConfig) Validate() []fault.Field {
 
 // Validate checks the bounds.
 func (c SheddingConfig) Validate() []fault.Field {
-	if c.Enabled && (c.Min < 1 || c.Max < c.Min) {
-		return []fault.Field{{Path: "min", Message: fmt.Sprintf("%d is not within 1..%d, the max", c.Min, c.Max)}}
+	if !c.Enabled {
+		return nil
 	}
-	return nil
+	var fs []fault.Field
+	if c.Min < 1 || c.Max < c.Min {
+		fs = append(fs, fault.Field{Path: "min", Message: fmt.Sprintf("%d is not within 1..%d, the max", c.Min, c.Max)})
+	}
+	if c.Streams < 1 {
+		fs = append(fs, fault.Field{Path: "streams", Message: fmt.Sprintf("%d is less than one", c.Streams)})
+	}
+	return fs
 }
 
 // Validate checks that what belongs together is there.

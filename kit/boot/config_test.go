@@ -7,8 +7,9 @@ func TestValidateRPC(t *testing.T) {
 		t.Errorf("the defaults are wrong: %v", fs)
 	}
 	for what, c := range map[string]interface{ faults() int }{
-		"no calls at all":       shedding{Enabled: true, Min: 0, Max: 10},
-		"less than the least":   shedding{Enabled: true, Min: 10, Max: 9},
+		"no calls at all":       shedding{Enabled: true, Min: 0, Max: 10, Streams: 1},
+		"less than the least":   shedding{Enabled: true, Min: 10, Max: 9, Streams: 1},
+		"no streams at all":     shedding{Enabled: true, Min: 1, Max: 1},
 		"a server without keys": secure{Enabled: true, CAFile: "ca.pem"},
 		"no key":                secure{Enabled: true, CertFile: "cert.pem"},
 		"files for nothing":     secure{CAFile: "ca.pem"},

@@ -66,13 +66,14 @@ func (h *Host) NewService(name string, cfg ServiceConfig, register func(server.S
 	if err != nil {
 		return nil, fmt.Errorf("making the server of %s: %w", name, err)
 	}
+	shed := cfg.RPC.Shedding
 	srv, err := rpc.NewServer(
 		rpc.ServerConfig{
 			Log:      h.Log,
 			TLS:      encrypted,
 			Limits:   rpc.Limits{MaxRecv: int(cfg.RPC.MaxMessage)},
 			Stop:     cfg.Drain.Timeout,
-			Shedding: rpc.Shedding{Off: !cfg.RPC.Shedding.Enabled, Min: cfg.RPC.Shedding.Min, Max: cfg.RPC.Shedding.Max},
+			Shedding: rpc.Shedding{Off: !shed.Enabled, Min: shed.Min, Max: shed.Max, Streams: shed.Streams},
 			Observe:  metrics.Shed(h.Metrics),
 			GRPC:     append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(h.idsUnary), grpc.ChainStreamInterceptor(h.idsStream)}, cfg.GRPC...),
 		},

@@ -140,7 +140,7 @@ type verdict uint8
 const (
 	answered verdict = iota // the node answered, be it with an error of the application
 	refused                 // it answered Unavailable
-	shed                    // it answered that it has too much to do
+	shed                    // it answered that it has too much to do, and when to come again
 	broke                   // the connection broke under the call; nobody knows whether it ran
 	unsent                  // the request provably did not reach a handler
 	silent                  // the node fell silent and the call was taken away
@@ -158,7 +158,7 @@ func (c *Client) judge(err error, noStream, toldByServer bool) verdict {
 		case noStream || strings.Contains(st.Message(), c.mark):
 			return unsent
 		case toldByServer:
-			if Fault(st).Reason == ReasonOverloaded {
+			if Fault(st).RetryAfter > 0 {
 				return shed
 			}
 			return refused

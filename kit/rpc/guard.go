@@ -24,8 +24,8 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	}
 	permit, err := s.shedder.admit(ctx)
 	if err != nil {
-		if s.cfg.Observe != nil && fault.ReasonOf(err) == ReasonOverloaded {
-			s.cfg.Observe(info.FullMethod, priorityOf(ctx))
+		if fault.ReasonOf(err) == ReasonOverloaded {
+			s.turned(ctx, info.FullMethod)
 		}
 		return nil, err
 	}
@@ -37,6 +37,13 @@ func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServer
 
 // errPanicked is what a handler that panics leaves behind; settle makes the answer.
 var errPanicked = status.Error(codes.Canceled, "panic")
+
+// turned counts a call that was turned away.
+func (s *Server) turned(ctx context.Context, method string) {
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(method, priorityOf(ctx))
+	}
+}
 
 // native are health and reflection: they tell of an overloaded node too.
 func native(method string) bool { return strings.HasPrefix(method, "/grpc.") }
@@ -52,6 +59,14 @@ func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.settle(ss.Context(), info.FullMethod, &err)
+	if s.shedder == nil || native(info.FullMethod) {
+		return handle(srv, ss)
+	}
+	if err := s.shedder.open(ss.Context()); err != nil {
+		s.turned(ss.Context(), info.FullMethod)
+		return err
+	}
+	defer s.shedder.close()
 	return handle(srv, ss)
 }
 

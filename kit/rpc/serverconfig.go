@@ -22,7 +22,7 @@ type ServerConfig struct {
 	// every MinClientPing.
 	Keepalive ServerKeepalive
 	Shedding  Shedding
-	// Observe is told of every call that is turned away: it must be quick. Nil: nobody counts.
+	// Observe is told of every call and stream that is turned away: it must be quick. Nil: nobody counts.
 	Observe func(method string, p Priority)
 	// Stop is how long go-micro's Stop waits for running calls; Drain takes its deadline from its context. Default 10 s.
 	Stop time.Duration

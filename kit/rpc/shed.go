@@ -30,21 +30,29 @@ const PriorityKey = "x-priority"
 // ReasonOverloaded is the reason of a call that was turned away; its RetryInfo says when to come again.
 const ReasonOverloaded = "OVERLOADED"
 
-// Shedding bounds how many unary calls a server handles at once. The limit is found by how long calls take (failsafe-go's
-// adaptive limiter): it falls while more calls at once only make each of them slower. Above it calls wait, as long as the
-// queue for their priority lasts: interactive ones up to as many as the limit, normal ones up to half of that, bulk ones not
-// at all, and a tenth of the limit is kept from them. The others are turned away at once, with UNAVAILABLE and RetryInfo.
+// Shedding bounds how many calls and streams a server handles at once.
+//
+// Unary calls: the limit is found by how long calls take (failsafe-go's adaptive limiter): it falls while more calls at once only
+// make each of them slower. Above it calls wait, as long as the queue for their priority lasts: interactive ones up to as many
+// as the limit, normal ones up to half of that, bulk ones not at all, and a tenth of the limit is kept from them. The others
+// are turned away at once, with UNAVAILABLE and RetryInfo.
+//
+// Streams have a count of their own, so that those which last for hours take nothing from unary calls, and how long they last
+// says nothing of the server. Beyond the count they are turned away when they open, in the same way; a tenth of it is kept for
+// interactive ones, and another tenth from bulk ones.
 type Shedding struct {
-	Off  bool
-	Min  int           // the limit never falls below; default 64
-	Max  int           // nor rises above; default 1024
-	Wait time.Duration // the longest that a call waits in the queue; default 500 ms
+	Off     bool
+	Min     int           // the limit never falls below; default 64
+	Max     int           // nor rises above; default 1024
+	Wait    time.Duration // the longest that a call waits in the queue; default 500 ms
+	Streams int           // streams at once; default 4096
 }
 
 func (s Shedding) withDefaults() Shedding {
 	s.Min = orElse(s.Min, 64)
 	s.Max = max(orElse(s.Max, 1024), s.Min)
 	s.Wait = orElse(s.Wait, 500*time.Millisecond)
+	s.Streams = orElse(s.Streams, 4096)
 	return s
 }
 
@@ -54,6 +62,7 @@ type shedder struct {
 	limiter adaptivelimiter.AdaptiveLimiter[any]
 	// The limiter's own figures are behind its lock.
 	limit, running atomic.Int64
+	streams        atomic.Int64
 }
 
 func newShedder(cfg Shedding) *shedder {
@@ -121,6 +130,29 @@ func (s *shedder) done(permit adaptivelimiter.Permit, err error) {
 	}
 	permit.Record()
 }
+
+// open counts a stream in, or says why it is turned away; close counts it out.
+func (s *shedder) open(ctx context.Context) error {
+	room, tenth := int64(s.cfg.Streams), int64(s.cfg.Streams/10)
+	switch priorityOf(ctx) {
+	case Interactive:
+	case Bulk:
+		room -= 2 * tenth
+	default:
+		room -= tenth
+	}
+	for {
+		n := s.streams.Load()
+		if n >= room {
+			return overloaded()
+		}
+		if s.streams.CompareAndSwap(n, n+1) {
+			return nil
+		}
+	}
+}
+
+func (s *shedder) close() { s.streams.Add(-1) }
 
 func priorityOf(ctx context.Context) Priority {
 	if v := metadata.ValueFromIncomingContext(ctx, PriorityKey); len(v) > 0 {
