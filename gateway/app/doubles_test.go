@@ -175,6 +175,12 @@ func (s jobs) Retry(ctx context.Context, in *imagev1.RetryJobRequest, out *image
 	return nil
 }
 
+func (s jobs) Redrive(ctx context.Context, in *imagev1.RedriveJobsRequest, out *imagev1.RedriveJobsResponse) error {
+	s.saw(ctx)
+	out.Redriven = in.GetLimit()
+	return nil
+}
+
 func (s jobs) Watch(ctx context.Context, in *imagev1.WatchJobRequest, stream imagev1.Jobs_WatchStream) error {
 	s.saw(ctx)
 	if s.onWatch == nil {

@@ -22,3 +22,16 @@ func (j jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, _ ...grp
 	}
 	return j.service.Create(ctx, in, rpc.WithIdempotent())
 }
+
+// batches does the same for batches.
+type batches struct {
+	imagev1.BatchesClient
+	service imagev1.BatchesService
+}
+
+func (b batches) Create(ctx context.Context, in *imagev1.CreateBatchRequest, _ ...grpc.CallOption) (*imagev1.Batch, error) {
+	if in.IdempotencyKey == "" {
+		in.IdempotencyKey = "gateway-" + uuid.NewString()
+	}
+	return b.service.Create(ctx, in, rpc.WithIdempotent())
+}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -70,10 +71,15 @@ func decode(r io.Reader, v any) error {
 			return err
 		}
 	}
-	if create, ok := msg.(*imagev1.CreateJobRequest); ok && create.IdempotencyKey == "" {
-		if b, ok := r.(*body); ok {
-			create.IdempotencyKey = b.key
-		}
+	b, ok := r.(*body)
+	if !ok {
+		return nil
+	}
+	switch create := msg.(type) {
+	case *imagev1.CreateJobRequest:
+		create.IdempotencyKey = cmp.Or(create.IdempotencyKey, b.key)
+	case *imagev1.CreateBatchRequest:
+		create.IdempotencyKey = cmp.Or(create.IdempotencyKey, b.key)
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 	for _, err := range []error{
 		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(c.Conn(contract.Greeter))),
 		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
+		imagerest.RegisterBatchesHandlerClient(ctx, h.mux, batches{imagev1.NewBatchesClient(image), imagev1.NewBatchesService(contract.Image, c)}),
 		imagerest.RegisterJobsHandlerClient(ctx, h.mux, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)}),
 	} {
 		if err != nil {
@@ -88,13 +89,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(a, inner)
 }
 
-// created answers the creation of a job as HTTP has it.
+// created answers the creation of a job or a batch as HTTP has it.
 func created(ctx context.Context, w http.ResponseWriter, m proto.Message) error {
-	job, ok := m.(*imagev1.Job)
-	if method, _ := runtime.RPCMethod(ctx); ok && method == imagev1.Jobs_Create_FullMethodName {
-		w.Header().Set("Location", "/v1/jobs/"+job.GetId())
-		w.WriteHeader(http.StatusCreated)
+	var location string
+	switch method, _ := runtime.RPCMethod(ctx); method {
+	case imagev1.Jobs_Create_FullMethodName:
+		location = "/v1/jobs/" + m.(*imagev1.Job).GetId()
+	case imagev1.Batches_Create_FullMethodName:
+		location = "/v1/batches/" + m.(*imagev1.Batch).GetId()
+	default:
+		return nil
 	}
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusCreated)
 	return nil
 }
 

@@ -11,6 +11,7 @@ package imagev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -50,7 +51,9 @@ type Image struct {
 	// When it was registered.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// The EXIF orientation found in the original, 1..8.
-	Orientation   int32 `protobuf:"varint,12,opt,name=orientation,proto3" json:"orientation,omitempty"`
+	Orientation int32 `protobuf:"varint,12,opt,name=orientation,proto3" json:"orientation,omitempty"`
+	// When it will be forgotten with everything made from it; absent when it is kept.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +172,13 @@ func (x *Image) GetOrientation() int32 {
 	return 0
 }
 
+func (x *Image) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 // CreateImageRequest registers a blob.
 type CreateImageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -184,8 +194,12 @@ type CreateImageRequest struct {
 	Variants []string `protobuf:"bytes,5,rep,name=variants,proto3" json:"variants,omitempty"`
 	// At most 255 bytes; remembered for 24 hours. Empty means none.
 	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How the job is to be run and told of. Not without one.
+	Options *JobOptions `protobuf:"bytes,7,opt,name=options,proto3" json:"options,omitempty"`
+	// How long the image is kept, with everything made from it, 1 s at least; absent means until it is deleted.
+	Ttl           *durationpb.Duration `protobuf:"bytes,8,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateImageRequest) Reset() {
@@ -258,6 +272,20 @@ func (x *CreateImageRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *CreateImageRequest) GetOptions() *JobOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *CreateImageRequest) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
 }
 
 // CreateImageResponse is the image, and the job where one was asked for.
@@ -906,7 +934,7 @@ var File_image_v1_images_proto protoreflect.FileDescriptor
 
 const file_image_v1_images_proto_rawDesc = "" +
 	"\n" +
-	"\x15image/v1/images.proto\x12\bimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13image/v1/jobs.proto\x1a\x15image/v1/recipe.proto\"\xda\x02\n" +
+	"\x15image/v1/images.proto\x12\bimage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13image/v1/jobs.proto\x1a\x15image/v1/recipe.proto\"\x97\x03\n" +
 	"\x05Image\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x12\n" +
@@ -921,14 +949,18 @@ const file_image_v1_images_proto_rawDesc = "" +
 	" \x01(\tR\bfilename\x12;\n" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12 \n" +
-	"\vorientation\x18\f \x01(\x05R\vorientation\"\xcf\x01\n" +
+	"\vorientation\x18\f \x01(\x05R\vorientation\x12;\n" +
+	"\vexpire_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xac\x02\n" +
 	"\x12CreateImageRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x1a\n" +
 	"\bfilename\x18\x02 \x01(\tR\bfilename\x12\x16\n" +
 	"\x06preset\x18\x03 \x01(\tR\x06preset\x12(\n" +
 	"\x06recipe\x18\x04 \x01(\v2\x10.image.v1.RecipeR\x06recipe\x12\x1a\n" +
 	"\bvariants\x18\x05 \x03(\tR\bvariants\x12'\n" +
-	"\x0fidempotency_key\x18\x06 \x01(\tR\x0eidempotencyKey\"]\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tR\x0eidempotencyKey\x12.\n" +
+	"\aoptions\x18\a \x01(\v2\x14.image.v1.JobOptionsR\aoptions\x12+\n" +
+	"\x03ttl\x18\b \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"]\n" +
 	"\x13CreateImageResponse\x12%\n" +
 	"\x05image\x18\x01 \x01(\v2\x0f.image.v1.ImageR\x05image\x12\x1f\n" +
 	"\x03job\x18\x02 \x01(\v2\r.image.v1.JobR\x03job\"!\n" +
@@ -1005,39 +1037,44 @@ var file_image_v1_images_proto_goTypes = []any{
 	(*Preset)(nil),                // 13: image.v1.Preset
 	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 	(*Recipe)(nil),                // 15: image.v1.Recipe
-	(*Job)(nil),                   // 16: image.v1.Job
-	(*Variant)(nil),               // 17: image.v1.Variant
-	(*Result)(nil),                // 18: image.v1.Result
+	(*JobOptions)(nil),            // 16: image.v1.JobOptions
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
+	(*Job)(nil),                   // 18: image.v1.Job
+	(*Variant)(nil),               // 19: image.v1.Variant
+	(*Result)(nil),                // 20: image.v1.Result
 }
 var file_image_v1_images_proto_depIdxs = []int32{
 	14, // 0: image.v1.Image.create_time:type_name -> google.protobuf.Timestamp
-	15, // 1: image.v1.CreateImageRequest.recipe:type_name -> image.v1.Recipe
-	0,  // 2: image.v1.CreateImageResponse.image:type_name -> image.v1.Image
-	16, // 3: image.v1.CreateImageResponse.job:type_name -> image.v1.Job
-	0,  // 4: image.v1.ListImagesResponse.images:type_name -> image.v1.Image
-	0,  // 5: image.v1.PlanResponse.image:type_name -> image.v1.Image
-	17, // 6: image.v1.PlanResponse.variant:type_name -> image.v1.Variant
-	13, // 7: image.v1.ListPresetsResponse.presets:type_name -> image.v1.Preset
-	15, // 8: image.v1.Preset.recipe:type_name -> image.v1.Recipe
-	1,  // 9: image.v1.Images.Create:input_type -> image.v1.CreateImageRequest
-	3,  // 10: image.v1.Images.Get:input_type -> image.v1.GetImageRequest
-	4,  // 11: image.v1.Images.List:input_type -> image.v1.ListImagesRequest
-	6,  // 12: image.v1.Images.Delete:input_type -> image.v1.DeleteImageRequest
-	8,  // 13: image.v1.Images.GetVariant:input_type -> image.v1.GetVariantRequest
-	9,  // 14: image.v1.Images.Plan:input_type -> image.v1.PlanRequest
-	11, // 15: image.v1.Images.ListPresets:input_type -> image.v1.ListPresetsRequest
-	2,  // 16: image.v1.Images.Create:output_type -> image.v1.CreateImageResponse
-	0,  // 17: image.v1.Images.Get:output_type -> image.v1.Image
-	5,  // 18: image.v1.Images.List:output_type -> image.v1.ListImagesResponse
-	7,  // 19: image.v1.Images.Delete:output_type -> image.v1.DeleteImageResponse
-	18, // 20: image.v1.Images.GetVariant:output_type -> image.v1.Result
-	10, // 21: image.v1.Images.Plan:output_type -> image.v1.PlanResponse
-	12, // 22: image.v1.Images.ListPresets:output_type -> image.v1.ListPresetsResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	14, // 1: image.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
+	15, // 2: image.v1.CreateImageRequest.recipe:type_name -> image.v1.Recipe
+	16, // 3: image.v1.CreateImageRequest.options:type_name -> image.v1.JobOptions
+	17, // 4: image.v1.CreateImageRequest.ttl:type_name -> google.protobuf.Duration
+	0,  // 5: image.v1.CreateImageResponse.image:type_name -> image.v1.Image
+	18, // 6: image.v1.CreateImageResponse.job:type_name -> image.v1.Job
+	0,  // 7: image.v1.ListImagesResponse.images:type_name -> image.v1.Image
+	0,  // 8: image.v1.PlanResponse.image:type_name -> image.v1.Image
+	19, // 9: image.v1.PlanResponse.variant:type_name -> image.v1.Variant
+	13, // 10: image.v1.ListPresetsResponse.presets:type_name -> image.v1.Preset
+	15, // 11: image.v1.Preset.recipe:type_name -> image.v1.Recipe
+	1,  // 12: image.v1.Images.Create:input_type -> image.v1.CreateImageRequest
+	3,  // 13: image.v1.Images.Get:input_type -> image.v1.GetImageRequest
+	4,  // 14: image.v1.Images.List:input_type -> image.v1.ListImagesRequest
+	6,  // 15: image.v1.Images.Delete:input_type -> image.v1.DeleteImageRequest
+	8,  // 16: image.v1.Images.GetVariant:input_type -> image.v1.GetVariantRequest
+	9,  // 17: image.v1.Images.Plan:input_type -> image.v1.PlanRequest
+	11, // 18: image.v1.Images.ListPresets:input_type -> image.v1.ListPresetsRequest
+	2,  // 19: image.v1.Images.Create:output_type -> image.v1.CreateImageResponse
+	0,  // 20: image.v1.Images.Get:output_type -> image.v1.Image
+	5,  // 21: image.v1.Images.List:output_type -> image.v1.ListImagesResponse
+	7,  // 22: image.v1.Images.Delete:output_type -> image.v1.DeleteImageResponse
+	20, // 23: image.v1.Images.GetVariant:output_type -> image.v1.Result
+	10, // 24: image.v1.Images.Plan:output_type -> image.v1.PlanResponse
+	12, // 25: image.v1.Images.ListPresets:output_type -> image.v1.ListPresetsResponse
+	19, // [19:26] is the sub-list for method output_type
+	12, // [12:19] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_images_proto_init() }

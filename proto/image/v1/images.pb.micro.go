@@ -8,6 +8,7 @@ package imagev1
 import (
 	fmt "fmt"
 	proto "google.golang.org/protobuf/proto"
+	_ "google.golang.org/protobuf/types/known/durationpb"
 	_ "google.golang.org/protobuf/types/known/timestamppb"
 	math "math"
 )
@@ -44,7 +45,8 @@ type ImagesService interface {
 	//
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content).
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
 	Create(ctx context.Context, in *CreateImageRequest, opts ...client.CallOption) (*CreateImageResponse, error)
 	// Get describes an image.
 	//
@@ -158,7 +160,8 @@ type ImagesHandler interface {
 	//
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content).
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
 	Create(context.Context, *CreateImageRequest, *CreateImageResponse) error
 	// Get describes an image.
 	//

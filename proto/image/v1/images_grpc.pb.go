@@ -41,7 +41,8 @@ type ImagesClient interface {
 	//
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content).
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
 	Create(ctx context.Context, in *CreateImageRequest, opts ...grpc.CallOption) (*CreateImageResponse, error)
 	// Get describes an image.
 	//
@@ -154,7 +155,8 @@ type ImagesServer interface {
 	//
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content).
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
 	Create(context.Context, *CreateImageRequest) (*CreateImageResponse, error)
 	// Get describes an image.
 	//

@@ -9,6 +9,7 @@ package imagev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -40,6 +41,8 @@ const (
 	Job_CANCELLED Job_State = 5
 	// Ended: it was set aside after too many deliveries.
 	Job_DEAD Job_State = 6
+	// Accepted and durable; waits for its not_before.
+	Job_SCHEDULED Job_State = 7
 )
 
 // Enum value maps for Job_State.
@@ -52,6 +55,7 @@ var (
 		4: "FAILED",
 		5: "CANCELLED",
 		6: "DEAD",
+		7: "SCHEDULED",
 	}
 	Job_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -61,6 +65,7 @@ var (
 		"FAILED":            4,
 		"CANCELLED":         5,
 		"DEAD":              6,
+		"SCHEDULED":         7,
 	}
 )
 
@@ -91,6 +96,63 @@ func (Job_State) EnumDescriptor() ([]byte, []int) {
 	return file_image_v1_jobs_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// How urgent a job is. While jobs of several priorities wait, nodes take them 8 : 3 : 1, so that none starves.
+type Job_Priority int32
+
+const (
+	// The same as NORMAL.
+	Job_PRIORITY_UNSPECIFIED Job_Priority = 0
+	// Somebody waits for it.
+	Job_INTERACTIVE Job_Priority = 1
+	// The default.
+	Job_NORMAL Job_Priority = 2
+	// It has time.
+	Job_BULK Job_Priority = 3
+)
+
+// Enum value maps for Job_Priority.
+var (
+	Job_Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "INTERACTIVE",
+		2: "NORMAL",
+		3: "BULK",
+	}
+	Job_Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"INTERACTIVE":          1,
+		"NORMAL":               2,
+		"BULK":                 3,
+	}
+)
+
+func (x Job_Priority) Enum() *Job_Priority {
+	p := new(Job_Priority)
+	*p = x
+	return p
+}
+
+func (x Job_Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Job_Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_image_v1_jobs_proto_enumTypes[1].Descriptor()
+}
+
+func (Job_Priority) Type() protoreflect.EnumType {
+	return &file_image_v1_jobs_proto_enumTypes[1]
+}
+
+func (x Job_Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Job_Priority.Descriptor instead.
+func (Job_Priority) EnumDescriptor() ([]byte, []int) {
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{0, 1}
+}
+
 // Job is one run of a recipe on an image.
 type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -117,7 +179,15 @@ type Job struct {
 	// When a node began it last; absent before.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// When it ended; absent before.
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How far it is; set while RUNNING, and 100 percent when SUCCEEDED.
+	Progress *Progress `protobuf:"bytes,13,opt,name=progress,proto3" json:"progress,omitempty"`
+	// What the caller asked for beside the pictures.
+	Options *JobOptions `protobuf:"bytes,14,opt,name=options,proto3" json:"options,omitempty"`
+	// The batch it belongs to; empty means none.
+	BatchId string `protobuf:"bytes,15,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// When it will be dropped with its results; absent when it is kept as long as its image.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +306,190 @@ func (x *Job) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Job) GetProgress() *Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *Job) GetOptions() *JobOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *Job) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *Job) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+// Progress says how far a job is.
+type Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the node does: "fetching", "decoding", "rendering" or "storing"; empty before it told.
+	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	// Of the whole job, 0..100.
+	Percent       int32 `protobuf:"varint,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_image_v1_jobs_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_jobs_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Progress) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Progress) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+// JobOptions say how a job is to be run and told of; every field may be left out.
+type JobOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose work it is; tenants take turns, so that one with much does not delay one with little. At most 64 of the characters
+	// a-z, A-Z, 0-9, ".", "_" and "-".
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// How urgent it is.
+	Priority Job_Priority `protobuf:"varint,2,opt,name=priority,proto3,enum=image.v1.Job_Priority" json:"priority,omitempty"`
+	// How often it is tried while what fails may pass, 1..100; 0 means as often as the node's configuration says.
+	MaxAttempts int32 `protobuf:"varint,3,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// It waits until then, at most a year; absent means that it does not wait.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	// How long it is kept after its end, with its results, 1 s at least; absent means as long as its image.
+	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// An http or https URL that is told of the job's end, in the form of Standard Webhooks; empty means none.
+	WebhookUrl string `protobuf:"bytes,6,opt,name=webhook_url,json=webhookUrl,proto3" json:"webhook_url,omitempty"`
+	// While a job with the same recipe on the same image has not ended, that job is the answer, and no other is made.
+	Unique        bool `protobuf:"varint,7,opt,name=unique,proto3" json:"unique,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobOptions) Reset() {
+	*x = JobOptions{}
+	mi := &file_image_v1_jobs_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobOptions) ProtoMessage() {}
+
+func (x *JobOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_jobs_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobOptions.ProtoReflect.Descriptor instead.
+func (*JobOptions) Descriptor() ([]byte, []int) {
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *JobOptions) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *JobOptions) GetPriority() Job_Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Job_PRIORITY_UNSPECIFIED
+}
+
+func (x *JobOptions) GetMaxAttempts() int32 {
+	if x != nil {
+		return x.MaxAttempts
+	}
+	return 0
+}
+
+func (x *JobOptions) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *JobOptions) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *JobOptions) GetWebhookUrl() string {
+	if x != nil {
+		return x.WebhookUrl
+	}
+	return ""
+}
+
+func (x *JobOptions) GetUnique() bool {
+	if x != nil {
+		return x.Unique
+	}
+	return false
+}
+
 // Result is one finished variant.
 type Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -263,7 +517,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_image_v1_jobs_proto_msgTypes[1]
+	mi := &file_image_v1_jobs_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +529,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[1]
+	mi := &file_image_v1_jobs_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +542,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{1}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Result) GetName() string {
@@ -369,7 +623,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_image_v1_jobs_proto_msgTypes[2]
+	mi := &file_image_v1_jobs_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +635,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[2]
+	mi := &file_image_v1_jobs_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +648,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{2}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Failure) GetReason() string {
@@ -434,14 +688,16 @@ type JobEvent struct {
 	// Why, where it failed or will be tried again.
 	Failure *Failure `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
 	// The job's identifier.
-	JobId         string `protobuf:"bytes,7,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	JobId string `protobuf:"bytes,7,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	// How far the attempt was.
+	Progress      *Progress `protobuf:"bytes,8,opt,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobEvent) Reset() {
 	*x = JobEvent{}
-	mi := &file_image_v1_jobs_proto_msgTypes[3]
+	mi := &file_image_v1_jobs_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +709,7 @@ func (x *JobEvent) String() string {
 func (*JobEvent) ProtoMessage() {}
 
 func (x *JobEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[3]
+	mi := &file_image_v1_jobs_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +722,7 @@ func (x *JobEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobEvent.ProtoReflect.Descriptor instead.
 func (*JobEvent) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{3}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *JobEvent) GetSequence() int64 {
@@ -518,6 +774,13 @@ func (x *JobEvent) GetJobId() string {
 	return ""
 }
 
+func (x *JobEvent) GetProgress() *Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
 // CreateJobRequest begins a job. Exactly one of preset, and recipe or variants, is given.
 type CreateJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -531,13 +794,15 @@ type CreateJobRequest struct {
 	Variants []string `protobuf:"bytes,4,rep,name=variants,proto3" json:"variants,omitempty"`
 	// At most 255 bytes; remembered for 24 hours. Empty means none.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it is to be run and told of.
+	Options       *JobOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateJobRequest) Reset() {
 	*x = CreateJobRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[4]
+	mi := &file_image_v1_jobs_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +814,7 @@ func (x *CreateJobRequest) String() string {
 func (*CreateJobRequest) ProtoMessage() {}
 
 func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[4]
+	mi := &file_image_v1_jobs_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +827,7 @@ func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobRequest.ProtoReflect.Descriptor instead.
 func (*CreateJobRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{4}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateJobRequest) GetImageId() string {
@@ -600,6 +865,13 @@ func (x *CreateJobRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *CreateJobRequest) GetOptions() *JobOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 // GetJobRequest names a job.
 type GetJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -611,7 +883,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[5]
+	mi := &file_image_v1_jobs_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +895,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[5]
+	mi := &file_image_v1_jobs_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +908,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{5}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetJobRequest) GetId() string {
@@ -656,14 +928,20 @@ type ListJobsRequest struct {
 	// Only the jobs of this image; empty means all.
 	ImageId string `protobuf:"bytes,3,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
 	// Only jobs in this state; unspecified means all.
-	State         Job_State `protobuf:"varint,4,opt,name=state,proto3,enum=image.v1.Job_State" json:"state,omitempty"`
+	State Job_State `protobuf:"varint,4,opt,name=state,proto3,enum=image.v1.Job_State" json:"state,omitempty"`
+	// Only the jobs of this batch; empty means all.
+	BatchId string `protobuf:"bytes,5,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Only the jobs of this tenant; empty means all.
+	Tenant string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Only jobs whose failure has this reason, for example "BROKEN_IMAGE"; empty means all.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[6]
+	mi := &file_image_v1_jobs_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +953,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[6]
+	mi := &file_image_v1_jobs_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +966,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{6}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListJobsRequest) GetPageSize() int32 {
@@ -719,6 +997,27 @@ func (x *ListJobsRequest) GetState() Job_State {
 	return Job_STATE_UNSPECIFIED
 }
 
+func (x *ListJobsRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *ListJobsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListJobsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ListJobsResponse is a page.
 type ListJobsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -732,7 +1031,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_image_v1_jobs_proto_msgTypes[7]
+	mi := &file_image_v1_jobs_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +1043,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[7]
+	mi := &file_image_v1_jobs_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +1056,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{7}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -785,7 +1084,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[8]
+	mi := &file_image_v1_jobs_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +1096,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[8]
+	mi := &file_image_v1_jobs_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +1109,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{8}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelJobRequest) GetId() string {
@@ -831,7 +1130,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[9]
+	mi := &file_image_v1_jobs_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +1142,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[9]
+	mi := &file_image_v1_jobs_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +1155,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{9}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RetryJobRequest) GetId() string {
@@ -864,6 +1163,152 @@ func (x *RetryJobRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+// RedriveJobsRequest chooses jobs that ended without success.
+type RedriveJobsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// FAILED, CANCELLED or DEAD; unspecified means DEAD.
+	State Job_State `protobuf:"varint,1,opt,name=state,proto3,enum=image.v1.Job_State" json:"state,omitempty"`
+	// Only jobs whose failure has this reason; empty means all.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only the jobs of this image; empty means all.
+	ImageId string `protobuf:"bytes,3,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
+	// Only the jobs of this batch; empty means all.
+	BatchId string `protobuf:"bytes,4,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Only the jobs of this tenant; empty means all.
+	Tenant string `protobuf:"bytes,5,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// How many at most, 1..1000; 0 means 1000.
+	Limit         int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedriveJobsRequest) Reset() {
+	*x = RedriveJobsRequest{}
+	mi := &file_image_v1_jobs_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveJobsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveJobsRequest) ProtoMessage() {}
+
+func (x *RedriveJobsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_jobs_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveJobsRequest.ProtoReflect.Descriptor instead.
+func (*RedriveJobsRequest) Descriptor() ([]byte, []int) {
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RedriveJobsRequest) GetState() Job_State {
+	if x != nil {
+		return x.State
+	}
+	return Job_STATE_UNSPECIFIED
+}
+
+func (x *RedriveJobsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RedriveJobsRequest) GetImageId() string {
+	if x != nil {
+		return x.ImageId
+	}
+	return ""
+}
+
+func (x *RedriveJobsRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *RedriveJobsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *RedriveJobsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// RedriveJobsResponse says what was done.
+type RedriveJobsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many jobs were queued again.
+	Redriven int32 `protobuf:"varint,1,opt,name=redriven,proto3" json:"redriven,omitempty"`
+	// True where more jobs may be left that the filter lets through.
+	Remaining     bool `protobuf:"varint,2,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedriveJobsResponse) Reset() {
+	*x = RedriveJobsResponse{}
+	mi := &file_image_v1_jobs_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedriveJobsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedriveJobsResponse) ProtoMessage() {}
+
+func (x *RedriveJobsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_jobs_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedriveJobsResponse.ProtoReflect.Descriptor instead.
+func (*RedriveJobsResponse) Descriptor() ([]byte, []int) {
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RedriveJobsResponse) GetRedriven() int32 {
+	if x != nil {
+		return x.Redriven
+	}
+	return 0
+}
+
+func (x *RedriveJobsResponse) GetRemaining() bool {
+	if x != nil {
+		return x.Remaining
+	}
+	return false
 }
 
 // WatchJobRequest names a job and where to begin.
@@ -879,7 +1324,7 @@ type WatchJobRequest struct {
 
 func (x *WatchJobRequest) Reset() {
 	*x = WatchJobRequest{}
-	mi := &file_image_v1_jobs_proto_msgTypes[10]
+	mi := &file_image_v1_jobs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1336,7 @@ func (x *WatchJobRequest) String() string {
 func (*WatchJobRequest) ProtoMessage() {}
 
 func (x *WatchJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_jobs_proto_msgTypes[10]
+	mi := &file_image_v1_jobs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1349,7 @@ func (x *WatchJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchJobRequest.ProtoReflect.Descriptor instead.
 func (*WatchJobRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_jobs_proto_rawDescGZIP(), []int{10}
+	return file_image_v1_jobs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchJobRequest) GetId() string {
@@ -925,7 +1370,7 @@ var File_image_v1_jobs_proto protoreflect.FileDescriptor
 
 const file_image_v1_jobs_proto_rawDesc = "" +
 	"\n" +
-	"\x13image/v1/jobs.proto\x12\bimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15image/v1/recipe.proto\"\xc2\x04\n" +
+	"\x13image/v1/jobs.proto\x12\bimage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15image/v1/recipe.proto\"\xd6\x06\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\bimage_id\x18\x02 \x01(\tR\aimageId\x12)\n" +
@@ -941,7 +1386,12 @@ const file_image_v1_jobs_proto_rawDesc = "" +
 	"createTime\x129\n" +
 	"\n" +
 	"start_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"k\n" +
+	"\bend_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12.\n" +
+	"\bprogress\x18\r \x01(\v2\x12.image.v1.ProgressR\bprogress\x12.\n" +
+	"\aoptions\x18\x0e \x01(\v2\x14.image.v1.JobOptionsR\aoptions\x12\x19\n" +
+	"\bbatch_id\x18\x0f \x01(\tR\abatchId\x12;\n" +
+	"\vexpire_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"z\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -951,7 +1401,28 @@ const file_image_v1_jobs_proto_rawDesc = "" +
 	"\n" +
 	"\x06FAILED\x10\x04\x12\r\n" +
 	"\tCANCELLED\x10\x05\x12\b\n" +
-	"\x04DEAD\x10\x06\"\xd9\x01\n" +
+	"\x04DEAD\x10\x06\x12\r\n" +
+	"\tSCHEDULED\x10\a\"K\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vINTERACTIVE\x10\x01\x12\n" +
+	"\n" +
+	"\x06NORMAL\x10\x02\x12\b\n" +
+	"\x04BULK\x10\x03\":\n" +
+	"\bProgress\x12\x14\n" +
+	"\x05phase\x18\x01 \x01(\tR\x05phase\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\x05R\apercent\"\x9c\x02\n" +
+	"\n" +
+	"JobOptions\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x122\n" +
+	"\bpriority\x18\x02 \x01(\x0e2\x16.image.v1.Job.PriorityR\bpriority\x12!\n" +
+	"\fmax_attempts\x18\x03 \x01(\x05R\vmaxAttempts\x129\n" +
+	"\n" +
+	"not_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x12+\n" +
+	"\x03ttl\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x1f\n" +
+	"\vwebhook_url\x18\x06 \x01(\tR\n" +
+	"webhookUrl\x12\x16\n" +
+	"\x06unique\x18\a \x01(\bR\x06unique\"\xd9\x01\n" +
 	"\x06Result\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x16\n" +
@@ -965,7 +1436,7 @@ const file_image_v1_jobs_proto_rawDesc = "" +
 	"\aFailure\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x18\n" +
-	"\avariant\x18\x03 \x01(\tR\avariant\"\xf3\x01\n" +
+	"\avariant\x18\x03 \x01(\tR\avariant\"\xa3\x02\n" +
 	"\bJobEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12)\n" +
@@ -973,37 +1444,53 @@ const file_image_v1_jobs_proto_rawDesc = "" +
 	"\aattempt\x18\x04 \x01(\x05R\aattempt\x12\x12\n" +
 	"\x04node\x18\x05 \x01(\tR\x04node\x12+\n" +
 	"\afailure\x18\x06 \x01(\v2\x11.image.v1.FailureR\afailure\x12\x15\n" +
-	"\x06job_id\x18\a \x01(\tR\x05jobId\"\xb4\x01\n" +
+	"\x06job_id\x18\a \x01(\tR\x05jobId\x12.\n" +
+	"\bprogress\x18\b \x01(\v2\x12.image.v1.ProgressR\bprogress\"\xe4\x01\n" +
 	"\x10CreateJobRequest\x12\x19\n" +
 	"\bimage_id\x18\x01 \x01(\tR\aimageId\x12\x16\n" +
 	"\x06preset\x18\x02 \x01(\tR\x06preset\x12(\n" +
 	"\x06recipe\x18\x03 \x01(\v2\x10.image.v1.RecipeR\x06recipe\x12\x1a\n" +
 	"\bvariants\x18\x04 \x03(\tR\bvariants\x12'\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\"\x1f\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\x12.\n" +
+	"\aoptions\x18\x06 \x01(\v2\x14.image.v1.JobOptionsR\aoptions\"\x1f\n" +
 	"\rGetJobRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x93\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xde\x01\n" +
 	"\x0fListJobsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x19\n" +
 	"\bimage_id\x18\x03 \x01(\tR\aimageId\x12)\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x13.image.v1.Job.StateR\x05state\"]\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x13.image.v1.Job.StateR\x05state\x12\x19\n" +
+	"\bbatch_id\x18\x05 \x01(\tR\abatchId\x12\x16\n" +
+	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"]\n" +
 	"\x10ListJobsResponse\x12!\n" +
 	"\x04jobs\x18\x01 \x03(\v2\r.image.v1.JobR\x04jobs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\"\n" +
 	"\x10CancelJobRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"!\n" +
 	"\x0fRetryJobRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"H\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xbb\x01\n" +
+	"\x12RedriveJobsRequest\x12)\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x13.image.v1.Job.StateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x19\n" +
+	"\bimage_id\x18\x03 \x01(\tR\aimageId\x12\x19\n" +
+	"\bbatch_id\x18\x04 \x01(\tR\abatchId\x12\x16\n" +
+	"\x06tenant\x18\x05 \x01(\tR\x06tenant\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\x05R\x05limit\"O\n" +
+	"\x13RedriveJobsResponse\x12\x1a\n" +
+	"\bredriven\x18\x01 \x01(\x05R\bredriven\x12\x1c\n" +
+	"\tremaining\x18\x02 \x01(\bR\tremaining\"H\n" +
 	"\x0fWatchJobRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence2\xdf\x02\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence2\xa7\x03\n" +
 	"\x04Jobs\x123\n" +
 	"\x06Create\x12\x1a.image.v1.CreateJobRequest\x1a\r.image.v1.Job\x122\n" +
 	"\x03Get\x12\x17.image.v1.GetJobRequest\x1a\r.image.v1.Job\"\x03\x90\x02\x01\x12B\n" +
 	"\x04List\x12\x19.image.v1.ListJobsRequest\x1a\x1a.image.v1.ListJobsResponse\"\x03\x90\x02\x01\x128\n" +
 	"\x06Cancel\x12\x1a.image.v1.CancelJobRequest\x1a\r.image.v1.Job\"\x03\x90\x02\x02\x121\n" +
-	"\x05Retry\x12\x19.image.v1.RetryJobRequest\x1a\r.image.v1.Job\x12=\n" +
+	"\x05Retry\x12\x19.image.v1.RetryJobRequest\x1a\r.image.v1.Job\x12F\n" +
+	"\aRedrive\x12\x1c.image.v1.RedriveJobsRequest\x1a\x1d.image.v1.RedriveJobsResponse\x12=\n" +
 	"\x05Watch\x12\x19.image.v1.WatchJobRequest\x1a\x12.image.v1.JobEvent\"\x03\x90\x02\x010\x01B!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
 
 var (
@@ -1018,55 +1505,72 @@ func file_image_v1_jobs_proto_rawDescGZIP() []byte {
 	return file_image_v1_jobs_proto_rawDescData
 }
 
-var file_image_v1_jobs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_image_v1_jobs_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_image_v1_jobs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_image_v1_jobs_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_image_v1_jobs_proto_goTypes = []any{
 	(Job_State)(0),                // 0: image.v1.Job.State
-	(*Job)(nil),                   // 1: image.v1.Job
-	(*Result)(nil),                // 2: image.v1.Result
-	(*Failure)(nil),               // 3: image.v1.Failure
-	(*JobEvent)(nil),              // 4: image.v1.JobEvent
-	(*CreateJobRequest)(nil),      // 5: image.v1.CreateJobRequest
-	(*GetJobRequest)(nil),         // 6: image.v1.GetJobRequest
-	(*ListJobsRequest)(nil),       // 7: image.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 8: image.v1.ListJobsResponse
-	(*CancelJobRequest)(nil),      // 9: image.v1.CancelJobRequest
-	(*RetryJobRequest)(nil),       // 10: image.v1.RetryJobRequest
-	(*WatchJobRequest)(nil),       // 11: image.v1.WatchJobRequest
-	(*Recipe)(nil),                // 12: image.v1.Recipe
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Job_Priority)(0),             // 1: image.v1.Job.Priority
+	(*Job)(nil),                   // 2: image.v1.Job
+	(*Progress)(nil),              // 3: image.v1.Progress
+	(*JobOptions)(nil),            // 4: image.v1.JobOptions
+	(*Result)(nil),                // 5: image.v1.Result
+	(*Failure)(nil),               // 6: image.v1.Failure
+	(*JobEvent)(nil),              // 7: image.v1.JobEvent
+	(*CreateJobRequest)(nil),      // 8: image.v1.CreateJobRequest
+	(*GetJobRequest)(nil),         // 9: image.v1.GetJobRequest
+	(*ListJobsRequest)(nil),       // 10: image.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 11: image.v1.ListJobsResponse
+	(*CancelJobRequest)(nil),      // 12: image.v1.CancelJobRequest
+	(*RetryJobRequest)(nil),       // 13: image.v1.RetryJobRequest
+	(*RedriveJobsRequest)(nil),    // 14: image.v1.RedriveJobsRequest
+	(*RedriveJobsResponse)(nil),   // 15: image.v1.RedriveJobsResponse
+	(*WatchJobRequest)(nil),       // 16: image.v1.WatchJobRequest
+	(*Recipe)(nil),                // 17: image.v1.Recipe
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
 }
 var file_image_v1_jobs_proto_depIdxs = []int32{
 	0,  // 0: image.v1.Job.state:type_name -> image.v1.Job.State
-	12, // 1: image.v1.Job.recipe:type_name -> image.v1.Recipe
-	2,  // 2: image.v1.Job.results:type_name -> image.v1.Result
-	3,  // 3: image.v1.Job.failure:type_name -> image.v1.Failure
-	13, // 4: image.v1.Job.create_time:type_name -> google.protobuf.Timestamp
-	13, // 5: image.v1.Job.start_time:type_name -> google.protobuf.Timestamp
-	13, // 6: image.v1.Job.end_time:type_name -> google.protobuf.Timestamp
-	13, // 7: image.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	0,  // 8: image.v1.JobEvent.state:type_name -> image.v1.Job.State
-	3,  // 9: image.v1.JobEvent.failure:type_name -> image.v1.Failure
-	12, // 10: image.v1.CreateJobRequest.recipe:type_name -> image.v1.Recipe
-	0,  // 11: image.v1.ListJobsRequest.state:type_name -> image.v1.Job.State
-	1,  // 12: image.v1.ListJobsResponse.jobs:type_name -> image.v1.Job
-	5,  // 13: image.v1.Jobs.Create:input_type -> image.v1.CreateJobRequest
-	6,  // 14: image.v1.Jobs.Get:input_type -> image.v1.GetJobRequest
-	7,  // 15: image.v1.Jobs.List:input_type -> image.v1.ListJobsRequest
-	9,  // 16: image.v1.Jobs.Cancel:input_type -> image.v1.CancelJobRequest
-	10, // 17: image.v1.Jobs.Retry:input_type -> image.v1.RetryJobRequest
-	11, // 18: image.v1.Jobs.Watch:input_type -> image.v1.WatchJobRequest
-	1,  // 19: image.v1.Jobs.Create:output_type -> image.v1.Job
-	1,  // 20: image.v1.Jobs.Get:output_type -> image.v1.Job
-	8,  // 21: image.v1.Jobs.List:output_type -> image.v1.ListJobsResponse
-	1,  // 22: image.v1.Jobs.Cancel:output_type -> image.v1.Job
-	1,  // 23: image.v1.Jobs.Retry:output_type -> image.v1.Job
-	4,  // 24: image.v1.Jobs.Watch:output_type -> image.v1.JobEvent
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 1: image.v1.Job.recipe:type_name -> image.v1.Recipe
+	5,  // 2: image.v1.Job.results:type_name -> image.v1.Result
+	6,  // 3: image.v1.Job.failure:type_name -> image.v1.Failure
+	18, // 4: image.v1.Job.create_time:type_name -> google.protobuf.Timestamp
+	18, // 5: image.v1.Job.start_time:type_name -> google.protobuf.Timestamp
+	18, // 6: image.v1.Job.end_time:type_name -> google.protobuf.Timestamp
+	3,  // 7: image.v1.Job.progress:type_name -> image.v1.Progress
+	4,  // 8: image.v1.Job.options:type_name -> image.v1.JobOptions
+	18, // 9: image.v1.Job.expire_time:type_name -> google.protobuf.Timestamp
+	1,  // 10: image.v1.JobOptions.priority:type_name -> image.v1.Job.Priority
+	18, // 11: image.v1.JobOptions.not_before:type_name -> google.protobuf.Timestamp
+	19, // 12: image.v1.JobOptions.ttl:type_name -> google.protobuf.Duration
+	18, // 13: image.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	0,  // 14: image.v1.JobEvent.state:type_name -> image.v1.Job.State
+	6,  // 15: image.v1.JobEvent.failure:type_name -> image.v1.Failure
+	3,  // 16: image.v1.JobEvent.progress:type_name -> image.v1.Progress
+	17, // 17: image.v1.CreateJobRequest.recipe:type_name -> image.v1.Recipe
+	4,  // 18: image.v1.CreateJobRequest.options:type_name -> image.v1.JobOptions
+	0,  // 19: image.v1.ListJobsRequest.state:type_name -> image.v1.Job.State
+	2,  // 20: image.v1.ListJobsResponse.jobs:type_name -> image.v1.Job
+	0,  // 21: image.v1.RedriveJobsRequest.state:type_name -> image.v1.Job.State
+	8,  // 22: image.v1.Jobs.Create:input_type -> image.v1.CreateJobRequest
+	9,  // 23: image.v1.Jobs.Get:input_type -> image.v1.GetJobRequest
+	10, // 24: image.v1.Jobs.List:input_type -> image.v1.ListJobsRequest
+	12, // 25: image.v1.Jobs.Cancel:input_type -> image.v1.CancelJobRequest
+	13, // 26: image.v1.Jobs.Retry:input_type -> image.v1.RetryJobRequest
+	14, // 27: image.v1.Jobs.Redrive:input_type -> image.v1.RedriveJobsRequest
+	16, // 28: image.v1.Jobs.Watch:input_type -> image.v1.WatchJobRequest
+	2,  // 29: image.v1.Jobs.Create:output_type -> image.v1.Job
+	2,  // 30: image.v1.Jobs.Get:output_type -> image.v1.Job
+	11, // 31: image.v1.Jobs.List:output_type -> image.v1.ListJobsResponse
+	2,  // 32: image.v1.Jobs.Cancel:output_type -> image.v1.Job
+	2,  // 33: image.v1.Jobs.Retry:output_type -> image.v1.Job
+	15, // 34: image.v1.Jobs.Redrive:output_type -> image.v1.RedriveJobsResponse
+	7,  // 35: image.v1.Jobs.Watch:output_type -> image.v1.JobEvent
+	29, // [29:36] is the sub-list for method output_type
+	22, // [22:29] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_jobs_proto_init() }
@@ -1080,8 +1584,8 @@ func file_image_v1_jobs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_jobs_proto_rawDesc), len(file_image_v1_jobs_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   11,
+			NumEnums:      2,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -6,6 +6,7 @@ package imagev1
 import (
 	fmt "fmt"
 	proto "google.golang.org/protobuf/proto"
+	_ "google.golang.org/protobuf/types/known/durationpb"
 	_ "google.golang.org/protobuf/types/known/timestamppb"
 	math "math"
 )
@@ -40,7 +41,8 @@ type JobsService interface {
 	// Create begins a job on a registered image. The answer is given after the job is durable.
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED.
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
+	// away and as many jobs wait for it as may.
 	Create(ctx context.Context, in *CreateJobRequest, opts ...client.CallOption) (*Job, error)
 	// Get describes a job.
 	//
@@ -58,6 +60,11 @@ type JobsService interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
 	Retry(ctx context.Context, in *RetryJobRequest, opts ...client.CallOption) (*Job, error)
+	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
+	// Call it again while remaining is true.
+	//
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	Redrive(ctx context.Context, in *RedriveJobsRequest, opts ...client.CallOption) (*RedriveJobsResponse, error)
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//
 	// Errors: NOT_FOUND.
@@ -126,6 +133,16 @@ func (c *jobsService) Retry(ctx context.Context, in *RetryJobRequest, opts ...cl
 	return out, nil
 }
 
+func (c *jobsService) Redrive(ctx context.Context, in *RedriveJobsRequest, opts ...client.CallOption) (*RedriveJobsResponse, error) {
+	req := c.c.NewRequest(c.name, "/image.v1.Jobs/Redrive", in)
+	out := new(RedriveJobsResponse)
+	err := c.c.Call(ctx, req, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *jobsService) Watch(ctx context.Context, in *WatchJobRequest, opts ...client.CallOption) (Jobs_WatchService, error) {
 	req := c.c.NewRequest(c.name, "/image.v1.Jobs/Watch", &WatchJobRequest{})
 	stream, err := c.c.Stream(ctx, req, opts...)
@@ -186,7 +203,8 @@ type JobsHandler interface {
 	// Create begins a job on a registered image. The answer is given after the job is durable.
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED.
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
+	// away and as many jobs wait for it as may.
 	Create(context.Context, *CreateJobRequest, *Job) error
 	// Get describes a job.
 	//
@@ -204,6 +222,11 @@ type JobsHandler interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
 	Retry(context.Context, *RetryJobRequest, *Job) error
+	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
+	// Call it again while remaining is true.
+	//
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	Redrive(context.Context, *RedriveJobsRequest, *RedriveJobsResponse) error
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//
 	// Errors: NOT_FOUND.
@@ -217,6 +240,7 @@ func RegisterJobsHandler(s server.Server, hdlr JobsHandler, opts ...server.Handl
 		List(ctx context.Context, in *ListJobsRequest, out *ListJobsResponse) error
 		Cancel(ctx context.Context, in *CancelJobRequest, out *Job) error
 		Retry(ctx context.Context, in *RetryJobRequest, out *Job) error
+		Redrive(ctx context.Context, in *RedriveJobsRequest, out *RedriveJobsResponse) error
 		Watch(ctx context.Context, stream server.Stream) error
 	}
 	type Jobs struct {
@@ -248,6 +272,10 @@ func (h *jobsHandler) Cancel(ctx context.Context, in *CancelJobRequest, out *Job
 
 func (h *jobsHandler) Retry(ctx context.Context, in *RetryJobRequest, out *Job) error {
 	return h.JobsHandler.Retry(ctx, in, out)
+}
+
+func (h *jobsHandler) Redrive(ctx context.Context, in *RedriveJobsRequest, out *RedriveJobsResponse) error {
+	return h.JobsHandler.Redrive(ctx, in, out)
 }
 
 func (h *jobsHandler) Watch(ctx context.Context, stream server.Stream) error {

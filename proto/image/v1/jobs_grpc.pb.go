@@ -19,12 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Jobs_Create_FullMethodName = "/image.v1.Jobs/Create"
-	Jobs_Get_FullMethodName    = "/image.v1.Jobs/Get"
-	Jobs_List_FullMethodName   = "/image.v1.Jobs/List"
-	Jobs_Cancel_FullMethodName = "/image.v1.Jobs/Cancel"
-	Jobs_Retry_FullMethodName  = "/image.v1.Jobs/Retry"
-	Jobs_Watch_FullMethodName  = "/image.v1.Jobs/Watch"
+	Jobs_Create_FullMethodName  = "/image.v1.Jobs/Create"
+	Jobs_Get_FullMethodName     = "/image.v1.Jobs/Get"
+	Jobs_List_FullMethodName    = "/image.v1.Jobs/List"
+	Jobs_Cancel_FullMethodName  = "/image.v1.Jobs/Cancel"
+	Jobs_Retry_FullMethodName   = "/image.v1.Jobs/Retry"
+	Jobs_Redrive_FullMethodName = "/image.v1.Jobs/Redrive"
+	Jobs_Watch_FullMethodName   = "/image.v1.Jobs/Watch"
 )
 
 // JobsClient is the client API for Jobs service.
@@ -36,7 +37,8 @@ type JobsClient interface {
 	// Create begins a job on a registered image. The answer is given after the job is durable.
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED.
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
+	// away and as many jobs wait for it as may.
 	Create(ctx context.Context, in *CreateJobRequest, opts ...grpc.CallOption) (*Job, error)
 	// Get describes a job.
 	//
@@ -54,6 +56,11 @@ type JobsClient interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
 	Retry(ctx context.Context, in *RetryJobRequest, opts ...grpc.CallOption) (*Job, error)
+	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
+	// Call it again while remaining is true.
+	//
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	Redrive(ctx context.Context, in *RedriveJobsRequest, opts ...grpc.CallOption) (*RedriveJobsResponse, error)
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//
 	// Errors: NOT_FOUND.
@@ -118,6 +125,16 @@ func (c *jobsClient) Retry(ctx context.Context, in *RetryJobRequest, opts ...grp
 	return out, nil
 }
 
+func (c *jobsClient) Redrive(ctx context.Context, in *RedriveJobsRequest, opts ...grpc.CallOption) (*RedriveJobsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RedriveJobsResponse)
+	err := c.cc.Invoke(ctx, Jobs_Redrive_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *jobsClient) Watch(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[JobEvent], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Jobs_ServiceDesc.Streams[0], Jobs_Watch_FullMethodName, cOpts...)
@@ -146,7 +163,8 @@ type JobsServer interface {
 	// Create begins a job on a registered image. The answer is given after the job is durable.
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
-	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED.
+	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
+	// away and as many jobs wait for it as may.
 	Create(context.Context, *CreateJobRequest) (*Job, error)
 	// Get describes a job.
 	//
@@ -164,6 +182,11 @@ type JobsServer interface {
 	//
 	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
 	Retry(context.Context, *RetryJobRequest) (*Job, error)
+	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
+	// Call it again while remaining is true.
+	//
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	Redrive(context.Context, *RedriveJobsRequest) (*RedriveJobsResponse, error)
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//
 	// Errors: NOT_FOUND.
@@ -192,6 +215,9 @@ func (UnimplementedJobsServer) Cancel(context.Context, *CancelJobRequest) (*Job,
 }
 func (UnimplementedJobsServer) Retry(context.Context, *RetryJobRequest) (*Job, error) {
 	return nil, status.Error(codes.Unimplemented, "method Retry not implemented")
+}
+func (UnimplementedJobsServer) Redrive(context.Context, *RedriveJobsRequest) (*RedriveJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Redrive not implemented")
 }
 func (UnimplementedJobsServer) Watch(*WatchJobRequest, grpc.ServerStreamingServer[JobEvent]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -307,6 +333,24 @@ func _Jobs_Retry_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Jobs_Redrive_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedriveJobsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(JobsServer).Redrive(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Jobs_Redrive_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(JobsServer).Redrive(ctx, req.(*RedriveJobsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Jobs_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchJobRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -344,6 +388,10 @@ var Jobs_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Retry",
 			Handler:    _Jobs_Retry_Handler,
+		},
+		{
+			MethodName: "Redrive",
+			Handler:    _Jobs_Redrive_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -13,6 +13,7 @@ import (
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/app/queue"
+	"calotype/services/image/internal/blobclient"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
 	"calotype/services/image/internal/rpc"
@@ -51,25 +52,26 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	}
 	undo = append(undo, q.Close)
 	m := manager.New(cfg.Image.Config, manager.Parts{
-		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log,
+		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log,
 	})
-	jobs := rpc.NewJobs(m.Jobs)
+	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
 		return errors.Join(
 			imagev1.RegisterImagesHandler(s, rpc.NewImages(m.Images)),
 			imagev1.RegisterJobsHandler(s, jobs),
+			imagev1.RegisterBatchesHandler(s, batches),
 		)
 	})
 	if err != nil {
 		return nil, err
 	}
-	jobs.Draining = service.Draining()
+	jobs.Draining, batches.Draining = service.Draining(), service.Draining()
 	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Worker) })
 	service.Go("relay", m.Relay.Run)
 	service.Go("reports", m.Reports.Run)
 	service.Go("dead letters", m.DeadLetters.Run)
 	service.Go("reconciler", m.Reconciler.Run)
-	host.Metrics.MustRegister(&manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
+	host.Metrics.MustRegister(m.Tally, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
 	host.Health.Add("image-store", store.Ping)
 	return &App{store: store, queue: q, service: service}, nil
 }

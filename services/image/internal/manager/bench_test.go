@@ -36,7 +36,7 @@ func BenchmarkJobs(b *testing.B) {
 		b.Fatal(err)
 	}
 	m := manager.New(manager.DefaultConfig(), manager.Parts{
-		Store: store, Queue: queue, Inspector: &inspector{}, Presets: presets, Tracer: opentracing.NoopTracer{}, Log: slog.New(slog.DiscardHandler),
+		Store: store, Queue: queue, Inspector: &inspector{}, Blobs: &shelf{}, Presets: presets, Tracer: opentracing.NoopTracer{}, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(b.Context())
 	var wg sync.WaitGroup

@@ -18,6 +18,17 @@ type Work struct {
 // None reports whether nothing is asked for.
 func (w Work) None() bool { return w.Preset == "" && w.Recipe == nil && len(w.Variants) == 0 }
 
+// once fails unless exactly one kind of work is asked for: a preset, or a recipe or variants.
+func (w Work) once() error {
+	switch {
+	case w.None():
+		return wrong("BAD_RECIPE", fault.Field{Path: "preset", Message: "is missing; a preset, a recipe or variants are needed"})
+	case w.Preset != "" && len(w.Variants) > 0:
+		return wrong("BAD_RECIPE", fault.Field{Path: "preset", Message: "is given together with variants; choose one"})
+	}
+	return nil
+}
+
 // book turns work into a recipe.
 type book struct{ presets recipe.Catalog }
 

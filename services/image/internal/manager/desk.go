@@ -24,6 +24,7 @@ type desk struct {
 	keep     time.Duration
 	mail     mail
 	relay    *Relay
+	backlog  *backlog
 }
 
 // Accepted is the answer to a request for work.
@@ -32,8 +33,8 @@ type Accepted struct {
 	Job   *job.Job // nil when none was asked for
 }
 
-// earlier finds the answer that was given to the key before; nil when there is none.
-func (d *desk) earlier(ctx context.Context, key string, payload job.Digest) (*Accepted, error) {
+// earlier finds what was accepted under the key before; nil when there is nothing.
+func (d *desk) earlier(ctx context.Context, key string, payload job.Digest) (*job.Receipt, error) {
 	if len(key) > maxKey {
 		return nil, wrong("BAD_IDEMPOTENCY_KEY", fault.Field{Path: "idempotency_key", Message: "is longer than 255 bytes"})
 	}
@@ -49,68 +50,117 @@ func (d *desk) earlier(ctx context.Context, key string, payload job.Digest) (*Ac
 	case r.Payload != payload:
 		return nil, job.KeyReused()
 	}
-	return d.answer(ctx, r)
+	return &r, nil
 }
 
-// accept commits a new image, or a job on one that is there, or both. The queue is told later: a caller never waits for it.
+// accept commits a new image, or a job on one that is there, or both.
 func (d *desk) accept(ctx context.Context, a Accepted, isNew bool, key string, payload job.Digest) (Accepted, error) {
-	now := d.now()
-	c := job.Commit{Receipt: job.Receipt{Key: key, Payload: payload, Image: a.Image.ID, Created: now, Expires: now.Add(d.keep)}}
+	c := job.Commit{Receipt: d.receipt(key, payload)}
+	c.Receipt.Image = a.Image.ID
 	if isNew {
 		c.Image = &a.Image
 	}
 	if a.Job != nil {
-		accepted, events := job.Accept(*a.Job, now)
-		outbox, err := d.mail.task(ctx, accepted)
+		change, err := d.begin(ctx, *a.Job, c.Receipt.Created)
 		if err != nil {
 			return Accepted{}, err
 		}
-		a.Job = &accepted
-		c.Jobs, c.Receipt.Job = []job.Change{{Job: accepted, Events: events, Outbox: outbox}}, accepted.ID
+		a.Job = &change.Job
+		c.Jobs, c.Receipt.Job = []job.Change{change}, change.Job.ID
 	}
-	inForce, err := d.register.Commit(ctx, c)
+	inForce, err := d.commit(ctx, c)
 	if err != nil {
 		return Accepted{}, err
 	}
-	if inForce.Image != c.Receipt.Image || inForce.Job != c.Receipt.Job { // somebody was faster under the same key
-		before, err := d.answer(ctx, inForce)
-		if err != nil {
-			return Accepted{}, err
-		}
-		return *before, nil
+	if inForce.Image != c.Receipt.Image || inForce.Job != c.Receipt.Job { // somebody was faster under the same key, or with the same wish
+		return d.answer(ctx, inForce)
 	}
-	d.relay.Wake()
 	return a, nil
 }
 
+// acceptBatch commits jobs on images that are there.
+func (d *desk) acceptBatch(ctx context.Context, jobs []job.Job, tenant, key string, payload job.Digest) (job.BatchID, error) {
+	c := job.Commit{Receipt: d.receipt(key, payload)}
+	now := c.Receipt.Created
+	c.Batch = &job.Batch{ID: d.ids.Batch(now), Tenant: tenant, Total: len(jobs), Created: now}
+	c.Receipt.Batch = c.Batch.ID
+	for _, j := range jobs {
+		j.BatchID = c.Batch.ID
+		change, err := d.begin(ctx, j, now)
+		if err != nil {
+			return "", err
+		}
+		c.Jobs = append(c.Jobs, change)
+	}
+	inForce, err := d.commit(ctx, c)
+	return inForce.Batch, err
+}
+
+func (d *desk) receipt(key string, payload job.Digest) job.Receipt {
+	now := d.now()
+	return job.Receipt{Key: key, Payload: payload, Created: now, Expires: now.Add(d.keep)}
+}
+
+// begin accepts a job and writes its task, unless it waits for its time.
+func (d *desk) begin(ctx context.Context, j job.Job, now time.Time) (job.Change, error) {
+	accepted, events := job.Accept(j, now)
+	c := job.Change{Job: accepted, Events: events}
+	if accepted.State == job.Scheduled {
+		return c, nil
+	}
+	outbox, err := d.mail.task(ctx, accepted)
+	c.Outbox = outbox
+	return c, err
+}
+
+// commit makes it durable. The queue is told later: a caller never waits for it.
+func (d *desk) commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
+	if err := d.backlog.admit(len(c.Jobs)); err != nil {
+		return job.Receipt{}, err
+	}
+	inForce, err := d.register.Commit(ctx, c)
+	if err == nil && len(c.Jobs) > 0 {
+		d.backlog.add(len(c.Jobs))
+		d.relay.Wake()
+	}
+	return inForce, err
+}
+
 // answer repeats an answer, with the job as it stands now.
-func (d *desk) answer(ctx context.Context, r job.Receipt) (*Accepted, error) {
+func (d *desk) answer(ctx context.Context, r job.Receipt) (Accepted, error) {
 	im, err := d.images.Image(ctx, r.Image)
 	if err != nil {
-		return nil, err
+		return Accepted{}, err
 	}
-	a := &Accepted{Image: im}
+	a := Accepted{Image: im}
 	if r.Job != "" {
 		j, err := d.jobs.Job(ctx, r.Job)
 		if err != nil {
-			return nil, err
+			return Accepted{}, err
 		}
 		a.Job = &j
 	}
 	return a, nil
 }
 
-func (d *desk) newJob(im job.Image, r recipe.Recipe, preset string) *job.Job {
-	return &job.Job{ID: d.ids.Job(d.now()), ImageID: im.ID, Original: im.Digest, Recipe: r, Preset: preset}
+func (d *desk) newJob(im job.Image, r recipe.Recipe, preset string, w job.Wishes) *job.Job {
+	return &job.Job{ID: d.ids.Job(d.now()), ImageID: im.ID, Original: im.Digest, Recipe: r, Preset: preset, Wishes: w}
 }
 
-// payload is the digest of what a request means, so that a key can be told from the same key with another request. The recipe's JSON
+// payload is what a request means, so that a key can be told from the same key with another request. The recipe's JSON
 // is its canonical form: two ways to write one recipe are one payload.
-func payload(method string, subject, filename string, w Work) (job.Digest, error) {
-	b, err := json.Marshal(struct {
-		Method, Subject, Filename string
-		Work
-	}{method, subject, filename, w})
+type payload struct {
+	Method, Subject, Filename string
+	Keep                      time.Duration `json:",omitempty"`
+	Wishes                    *job.Wishes   `json:",omitempty"`
+	Work
+}
+
+func (p payload) digest(w job.Wishes) (job.Digest, error) {
+	if w != (job.Wishes{}) {
+		p.Wishes = &w
+	}
+	b, err := json.Marshal(p)
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "", "the request cannot be compared with earlier ones")
 	}

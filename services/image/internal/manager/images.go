@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,7 +20,9 @@ type Images struct {
 	store     job.Images
 	jobs      job.Jobs
 	inspector Inspector
+	blobs     Blobs
 	book      book
+	wishes    wishes
 	news      *news
 }
 
@@ -29,6 +32,8 @@ type CreateImage struct {
 	Filename string
 	Key      string // the idempotency key; empty means none
 	Work
+	Wishes job.Wishes
+	Keep   time.Duration // how long the image is kept; 0: until it is deleted
 }
 
 // Create registers a blob as an image and begins a job when one is asked for. See the contract for its errors.
@@ -37,12 +42,17 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (Accepted, error) 
 		return Accepted{}, wrong("BAD_DIGEST", fault.Field{Path: "digest", Message: "is not a sha256 in 64 lower-case hexadecimal digits"})
 	}
 	name := filename(req.Filename)
-	sum, err := payload("images.create", string(req.Digest), name, req.Work)
+	if err := u.checkWishes(req); err != nil {
+		return Accepted{}, err
+	}
+	sum, err := payload{Method: "images.create", Subject: string(req.Digest), Filename: name, Keep: req.Keep, Work: req.Work}.digest(req.Wishes)
 	if err != nil {
 		return Accepted{}, err
 	}
-	if before, err := u.desk.earlier(ctx, req.Key, sum); err != nil || before != nil {
-		return deref(before), err
+	if before, err := u.desk.earlier(ctx, req.Key, sum); err != nil {
+		return Accepted{}, err
+	} else if before != nil {
+		return u.desk.answer(ctx, *before)
 	}
 	if !req.None() {
 		if _, err := u.book.check(req.Work); err != nil {
@@ -53,16 +63,33 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (Accepted, error) 
 	if err != nil {
 		return Accepted{}, err
 	}
+	// The collector leaves what was just used alone, until the store knows why.
+	if err := u.blobs.Touch(ctx, req.Digest); err != nil {
+		return Accepted{}, err
+	}
 	now := u.desk.now()
 	a := Accepted{Image: job.Image{ID: u.desk.ids.Image(now), Digest: req.Digest, Filename: name, Created: now, Picture: picture}}
+	if req.Keep > 0 {
+		a.Image.Expires = now.Add(req.Keep)
+	}
 	if !req.None() {
 		r, err := u.book.resolve(req.Work, picture)
 		if err != nil {
 			return Accepted{}, err
 		}
-		a.Job = u.desk.newJob(a.Image, r, req.Preset)
+		a.Job = u.desk.newJob(a.Image, r, req.Preset, req.Wishes)
 	}
 	return u.desk.accept(ctx, a, true, req.Key, sum)
+}
+
+func (u *Images) checkWishes(req CreateImage) error {
+	if req.Keep != 0 && req.Keep < leastKept {
+		return wrong("BAD_OPTIONS", fault.Field{Path: "ttl", Message: "is shorter than 1 s"})
+	}
+	if req.None() && req.Wishes != (job.Wishes{}) {
+		return wrong("BAD_OPTIONS", fault.Field{Path: "options", Message: "are given without a preset, a recipe or variants"})
+	}
+	return u.wishes.check(req.Wishes)
 }
 
 // Get describes an image.
@@ -89,7 +116,7 @@ func (u *Images) List(ctx context.Context, size int, token string) ([]job.Image,
 
 // Delete forgets an image with its jobs and their results. Jobs that have not ended end as cancelled: who watches one is told so, and
 // what a node still reports about it is dropped. The bytes stay in storage, where other images may share them, until
-// unreferenced blobs are collected there.
+// the collector finds that nothing refers to them.
 func (u *Images) Delete(ctx context.Context, id job.ImageID) error {
 	cancelled, err := u.store.Forget(ctx, id)
 	for _, j := range cancelled {
@@ -118,11 +145,4 @@ func filename(s string) string {
 		cut--
 	}
 	return s[:cut]
-}
-
-func deref(a *Accepted) Accepted {
-	if a == nil {
-		return Accepted{}
-	}
-	return *a
 }

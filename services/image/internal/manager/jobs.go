@@ -2,6 +2,8 @@ package manager
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"calotype/kit/fault"
@@ -14,6 +16,7 @@ type Jobs struct {
 	store  job.Jobs
 	images job.Images
 	book   book
+	wishes wishes
 	mover  *mover
 	news   *news
 	mail   mail
@@ -26,17 +29,15 @@ type CreateJob struct {
 	Image job.ImageID
 	Key   string // the idempotency key; empty means none
 	Work
+	Wishes job.Wishes
 }
 
 // Create begins a job. See the contract for its errors.
 func (u *Jobs) Create(ctx context.Context, req CreateJob) (job.Job, error) {
-	switch {
-	case req.None():
-		return job.Job{}, wrong("BAD_RECIPE", fault.Field{Path: "preset", Message: "is missing; a preset, a recipe or variants are needed"})
-	case req.Preset != "" && len(req.Variants) > 0:
-		return job.Job{}, wrong("BAD_RECIPE", fault.Field{Path: "preset", Message: "is given together with variants; choose one"})
+	if err := errors.Join(req.once(), u.wishes.check(req.Wishes)); err != nil {
+		return job.Job{}, err
 	}
-	sum, err := payload("jobs.create", string(req.Image), "", req.Work)
+	sum, err := payload{Method: "jobs.create", Subject: string(req.Image), Work: req.Work}.digest(req.Wishes)
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -45,7 +46,7 @@ func (u *Jobs) Create(ctx context.Context, req CreateJob) (job.Job, error) {
 		return job.Job{}, err
 	}
 	if before != nil {
-		return *before.Job, nil
+		return u.store.Job(ctx, before.Job)
 	}
 	im, err := u.images.Image(ctx, req.Image)
 	if err != nil {
@@ -55,7 +56,7 @@ func (u *Jobs) Create(ctx context.Context, req CreateJob) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	a, err := u.desk.accept(ctx, Accepted{Image: im, Job: u.desk.newJob(im, r, req.Preset)}, false, req.Key, sum)
+	a, err := u.desk.accept(ctx, Accepted{Image: im, Job: u.desk.newJob(im, r, req.Preset, req.Wishes)}, false, req.Key, sum)
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -72,6 +73,9 @@ func (u *Jobs) List(ctx context.Context, f job.Filter, size int, token string) (
 		return nil, "", err
 	}
 	listing := "jobs?image=" + string(f.Image)
+	if f.Batch != "" || f.Tenant != "" || f.Reason != "" {
+		listing += fmt.Sprintf("&batch=%s&tenant=%s&reason=%q", f.Batch, f.Tenant, f.Reason)
+	}
 	for _, s := range f.States {
 		listing += "&state=" + string(s)
 	}
@@ -108,4 +112,64 @@ func (u *Jobs) Retry(ctx context.Context, id job.ID) (job.Job, error) {
 		u.relay.Wake()
 	}
 	return j, err
+}
+
+// maxRedrive is how many jobs one call queues again.
+const maxRedrive = 1000
+
+// Redrive queues again up to limit jobs that ended without success and that f lets through, 0 meaning as many as one call may. It
+// returns how many, and whether more may be left.
+func (u *Jobs) Redrive(ctx context.Context, f job.Filter, limit int) (n int, remaining bool, _ error) {
+	if limit < 0 || limit > maxRedrive {
+		return 0, false, wrong("BAD_LIMIT", fault.Field{Path: "limit", Message: fmt.Sprintf("is not within 0..%d", maxRedrive)})
+	}
+	if limit == 0 {
+		limit = maxRedrive
+	}
+	if len(f.States) == 0 {
+		f.States = []job.State{job.Dead}
+	}
+	for _, s := range f.States {
+		if s != job.Failed && s != job.Cancelled && s != job.Dead {
+			return 0, false, wrong("BAD_STATE", fault.Field{Path: "state", Message: "is not FAILED, CANCELLED or DEAD"})
+		}
+	}
+	errEnough := errors.New("enough")
+	err := u.each(ctx, f, func(j job.Job) error {
+		if n == limit {
+			remaining = true
+			return errEnough
+		}
+		_, err := u.Retry(ctx, j.ID)
+		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) { // somebody was faster
+			return nil
+		}
+		if err == nil {
+			n++
+		}
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return n, remaining, err
+}
+
+// each shows do every job that f lets through, the newest first, until it fails. What do moves out of the filter is not missed.
+func (u *Jobs) each(ctx context.Context, f job.Filter, do func(job.Job) error) error {
+	for after := job.ID(""); ; {
+		found, err := u.store.Jobs(ctx, f, after, job.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, j := range found {
+			if err := do(j); err != nil {
+				return err
+			}
+		}
+		if len(found) < job.MaxPage {
+			return nil
+		}
+		after = found[len(found)-1].ID
+	}
 }

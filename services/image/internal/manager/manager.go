@@ -26,20 +26,33 @@ type Parts struct {
 	Store     job.Store
 	Queue     job.Queue
 	Inspector Inspector
+	Blobs     Blobs
 	Presets   recipe.Catalog
 	Tracer    opentracing.Tracer
 	Log       *slog.Logger
 	Now       func() time.Time // nil means the clock
+	// Letter writes what a webhook is told of a job's end. Nil: webhooks are off.
+	Letter func(job.Job, job.Event) ([]byte, error)
+	// CheckURL tells what is wrong with the URL of a webhook; "" is nothing. Nil: webhooks are off.
+	CheckURL func(string) string
+	// Notice hears that there is a webhook to send. It must not wait. May be nil.
+	Notice func()
 }
 
 // Manager is the use cases and the work in the background, of which each has a Run.
 type Manager struct {
 	Images      *Images
 	Jobs        *Jobs
+	Batches     *Batches
 	Relay       *Relay
 	Reports     *Reports
 	DeadLetters *DeadLetters
 	Reconciler  *Reconciler
+	// What one manager at a time does, by rounds; that two do it now and then does no harm.
+	Scheduler *Scheduler
+	Expirer   *Expirer
+	Collector *Collector
+	Tally     *Tally // of the three
 }
 
 // New joins the parts. It starts nothing.
@@ -51,15 +64,27 @@ func New(cfg Config, p Parts) *Manager {
 	book := book{presets: p.Presets}
 	news := &news{}
 	mail := mail{tracer: p.Tracer}
-	relay := newRelay(p.Store, p.Queue, p.Log)
-	desk := &desk{register: p.Store, images: p.Store, jobs: p.Store, ids: job.NewIDs(), now: clock, keep: cfg.KeepKeys, mail: mail, relay: relay}
-	mover := &mover{jobs: p.Store, news: news, now: clock}
+	backlog := &backlog{outbox: p.Store, limit: cfg.Backlog}
+	relay := newRelay(p.Store, p.Queue, backlog, p.Log)
+	wishes := wishes{url: p.CheckURL, now: clock}
+	desk := &desk{register: p.Store, images: p.Store, jobs: p.Store, ids: job.NewIDs(), now: clock, keep: cfg.KeepKeys, mail: mail, relay: relay, backlog: backlog}
+	if p.Notice == nil {
+		p.Notice = func() {}
+	}
+	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice}
+	jobs := &Jobs{desk: desk, store: p.Store, images: p.Store, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
+	tally := newTally()
 	return &Manager{
-		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, book: book, news: news},
-		Jobs:        &Jobs{desk: desk, store: p.Store, images: p.Store, book: book, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll},
+		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: book, wishes: wishes, news: news},
+		Jobs:        jobs,
+		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: book, wishes: wishes, poll: cfg.WatchPoll},
 		Relay:       relay,
 		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, tracer: p.Tracer, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},
 		Reconciler:  &Reconciler{store: p.Store, queue: p.Queue, mover: mover, mail: mail, relay: relay, cfg: cfg, now: clock, log: p.Log},
+		Scheduler:   &Scheduler{store: p.Store, mover: mover, mail: mail, relay: relay, now: clock, tally: tally},
+		Expirer:     &Expirer{store: p.Store, news: news, now: clock, tally: tally, log: p.Log},
+		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, tally: tally, log: p.Log},
+		Tally:       tally,
 	}
 }

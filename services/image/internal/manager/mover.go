@@ -10,22 +10,50 @@ import (
 
 // mover changes jobs by the state machine and tells the news.
 type mover struct {
-	jobs job.Jobs
-	news *news
-	now  func() time.Time
+	jobs   job.Jobs
+	news   *news
+	now    func() time.Time
+	letter func(job.Job, job.Event) ([]byte, error) // writes what a webhook is told
+	ended  func()                                   // hears that there is a notice to send
 }
 
 func (m *mover) move(ctx context.Context, id job.ID, by func(job.Job, time.Time) (job.Change, error)) (job.Job, error) {
-	changed := false
+	changed, notice := false, false
 	j, err := m.jobs.Update(ctx, id, func(j job.Job) (job.Change, error) {
 		c, err := by(j, m.now())
 		changed = len(c.Events) > 0
+		if err != nil || !changed {
+			return c, err
+		}
+		c.Webhooks, err = m.notices(c)
+		notice = len(c.Webhooks) > 0
 		return c, err
 	})
 	if err == nil && changed {
 		m.news.tell(id)
+		if notice {
+			m.ended()
+		}
 	}
 	return j, err
+}
+
+// notices are of the end of a job whose caller wants to be told.
+func (m *mover) notices(c job.Change) (out []job.Webhook, _ error) {
+	if c.Job.Webhook == "" || m.letter == nil {
+		return nil, nil
+	}
+	for _, e := range c.Events {
+		if !e.State.Ended() {
+			continue
+		}
+		body, err := m.letter(c.Job, e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, job.Webhook{ID: job.NewWebhookID(e), Job: c.Job.ID, URL: c.Job.Webhook, Body: body, State: job.WebhookPending, Due: e.Time, Created: e.Time})
+	}
+	return out, nil
 }
 
 // news wakes those in this process who wait for something to happen to a job. Its zero value is ready.

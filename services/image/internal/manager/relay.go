@@ -4,80 +4,114 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"calotype/services/image/internal/job"
 )
 
 const (
-	relayBatch = 100
-	relayPoll  = time.Second // how soon messages are found that a manager left behind
+	relayBatch = 256
+	relayPoll  = time.Second           // how soon messages are found that a manager left behind
+	relayFull  = 20 * time.Millisecond // how soon a queue that is full is looked at again
 	relayPause = 100 * time.Millisecond
 	relayRest  = 10 * time.Second // the longest pause while the queue is away
 )
 
-// Relay brings messages from the outbox to the queue. Several may run on one store.
+// Relay brings messages from the outbox to the queue, no more of each class than the queue has a use for. Several may run on one
+// store.
 type Relay struct {
-	outbox job.Outbox
-	queue  job.Queue
-	log    *slog.Logger
-	wake   chan struct{}
+	outbox  job.Outbox
+	queue   job.Queue
+	backlog *backlog
+	log     *slog.Logger
+	wakes   []chan struct{} // one a class
 }
 
-func newRelay(outbox job.Outbox, queue job.Queue, log *slog.Logger) *Relay {
-	return &Relay{outbox: outbox, queue: queue, log: log, wake: make(chan struct{}, 1)}
+func newRelay(outbox job.Outbox, queue job.Queue, backlog *backlog, log *slog.Logger) *Relay {
+	r := &Relay{outbox: outbox, queue: queue, backlog: backlog, log: log}
+	for range job.Classes() {
+		r.wakes = append(r.wakes, make(chan struct{}, 1))
+	}
+	return r
 }
 
 // Wake tells that something was put into the outbox. It never waits.
 func (r *Relay) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
+	for _, wake := range r.wakes {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // Run relays until ctx ends. While the queue is away it tries again, ever more slowly; what waits is durable.
 func (r *Relay) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for i, class := range job.Classes() {
+		wg.Go(func() { r.run(ctx, &lane{class: class, queue: r.queue, now: time.Now}, r.wakes[i]) })
+	}
+	wg.Go(func() {
+		for {
+			r.backlog.look(ctx)
+			if !pause(ctx, relayPoll) {
+				return
+			}
+		}
+	})
+	wg.Wait()
+	return nil
+}
+
+func (r *Relay) run(ctx context.Context, l *lane, wake <-chan struct{}) {
 	failures := 0
 	for {
-		n, err := r.round(ctx)
+		full, more, err := r.round(ctx, l)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return
 		case err != nil:
 			if failures++; failures == 1 {
-				r.log.WarnContext(ctx, "the queue does not take messages; they wait in the outbox", "error", err)
+				r.log.WarnContext(ctx, "the queue does not take messages; they wait in the outbox", "class", string(l.class), "error", err)
 			}
 			if !pause(ctx, backoff(failures, relayPause, relayRest)) {
-				return nil
+				return
 			}
 			continue
 		case failures > 0:
-			r.log.InfoContext(ctx, "the queue takes messages again", "failures", failures)
+			r.log.InfoContext(ctx, "the queue takes messages again", "class", string(l.class), "failures", failures)
 			failures = 0
 		}
-		if n > 0 {
+		if more {
+			continue
+		}
+		if full {
+			if !pause(ctx, relayFull) {
+				return
+			}
 			continue
 		}
 		select {
-		case <-r.wake:
+		case <-wake:
 		case <-time.After(relayPoll):
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
 
-// round relays a batch of each class and returns how many messages went.
-func (r *Relay) round(ctx context.Context) (n int, _ error) {
-	for _, class := range job.Classes() {
-		some, err := r.outbox.Relay(ctx, class, relayBatch, r.publish)
-		n += some
-		if err != nil {
-			return n, err
-		}
+// round relays a batch. It tells whether the queue is full, and whether more may wait.
+func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
+	space, err := l.space(ctx)
+	if err != nil || space == 0 {
+		return true, false, err
 	}
-	return n, nil
+	limit := min(space, relayBatch)
+	n, err := r.outbox.Relay(ctx, l.class, limit, r.publish)
+	l.gave(n)
+	r.backlog.add(-n)
+	return false, n == limit, err
 }
 
 func (r *Relay) publish(ctx context.Context, messages []job.Outgoing) error {

@@ -44,7 +44,7 @@ func (u *Images) Variant(ctx context.Context, id job.ImageID, name string) (job.
 	if _, err := u.store.Image(ctx, id); err != nil {
 		return job.Result{}, err
 	}
-	underWay := job.Filter{Image: id, States: []job.State{job.Queued, job.Running}}
+	underWay := job.Filter{Image: id, States: []job.State{job.Scheduled, job.Queued, job.Running}}
 	for after := job.ID(""); ; {
 		jobs, err := u.jobs.Jobs(ctx, underWay, after, job.MaxPage)
 		if err != nil {

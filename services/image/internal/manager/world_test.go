@@ -29,6 +29,7 @@ type world struct {
 	store *sqlite.Store
 	queue *litequeue.Queue
 	look  *inspector
+	shelf *shelf
 	stop  func() // ends what runs in the background
 	close func() // and closes the files
 }
@@ -62,9 +63,9 @@ func begin(t *testing.T, change ...func(*setting)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: store, queue: queue, look: &inspector{}}
+	w := &world{t: t, store: store, queue: queue, look: &inspector{}, shelf: &shelf{}}
 	p := s.parts
-	p.Presets, p.Inspector, p.Log = presets, w.look, slog.New(slog.DiscardHandler)
+	p.Presets, p.Inspector, p.Blobs, p.Log = presets, w.look, w.shelf, slog.New(slog.DiscardHandler)
 	if p.Tracer == nil {
 		p.Tracer = opentracing.NoopTracer{}
 	}

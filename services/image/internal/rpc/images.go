@@ -23,8 +23,16 @@ func (h *Images) Create(ctx context.Context, in *imagev1.CreateImageRequest, out
 	if err != nil {
 		return err
 	}
+	wishes, err := wishesFromProto(in.GetOptions())
+	if err != nil {
+		return err
+	}
+	keep, err := ttlFromProto("ttl", in.GetTtl())
+	if err != nil {
+		return err
+	}
 	a, err := h.uses.Create(ctx, manager.CreateImage{
-		Digest: job.Digest(in.GetDigest()), Filename: in.GetFilename(), Key: in.GetIdempotencyKey(), Work: work,
+		Digest: job.Digest(in.GetDigest()), Filename: in.GetFilename(), Key: in.GetIdempotencyKey(), Work: work, Wishes: wishes, Keep: keep,
 	})
 	if err != nil {
 		return err

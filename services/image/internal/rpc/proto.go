@@ -10,7 +10,7 @@ import (
 )
 
 var states = map[job.State]imagev1.Job_State{
-	job.Queued: imagev1.Job_QUEUED, job.Running: imagev1.Job_RUNNING, job.Succeeded: imagev1.Job_SUCCEEDED,
+	job.Scheduled: imagev1.Job_SCHEDULED, job.Queued: imagev1.Job_QUEUED, job.Running: imagev1.Job_RUNNING, job.Succeeded: imagev1.Job_SUCCEEDED,
 	job.Failed: imagev1.Job_FAILED, job.Cancelled: imagev1.Job_CANCELLED, job.Dead: imagev1.Job_DEAD,
 }
 
@@ -35,6 +35,7 @@ func fillImage(p *imagev1.Image, im job.Image) {
 	p.Filename = im.Filename
 	p.CreateTime = timestamppb.New(im.Created)
 	p.Orientation = int32(im.Orientation)
+	p.ExpireTime = timeToProto(im.Expires)
 }
 
 func fillJob(p *imagev1.Job, j job.Job) {
@@ -52,7 +53,20 @@ func fillJob(p *imagev1.Job, j job.Job) {
 	p.Failure = failureToProto(j.Failure)
 	p.Node = j.Node
 	p.CreateTime = timestamppb.New(j.Created)
-	p.StartTime, p.EndTime = timeToProto(j.Started), timeToProto(j.Ended)
+	p.StartTime, p.EndTime, p.ExpireTime = timeToProto(j.Started), timeToProto(j.Ended), timeToProto(j.Expires)
+	p.Progress = progressToProto(j.State, j.Progress)
+	p.Options, p.BatchId = wishesToProto(j.Wishes), string(j.BatchID)
+}
+
+// progressToProto leaves out the progress of what does not run, but for the end of it.
+func progressToProto(s job.State, g job.Progress) *imagev1.Progress {
+	switch s {
+	case job.Running:
+		return &imagev1.Progress{Phase: g.Phase, Percent: int32(g.Percent)}
+	case job.Succeeded:
+		return &imagev1.Progress{Percent: 100}
+	}
+	return nil
 }
 
 func fillResult(p *imagev1.Result, r job.Result) {
@@ -64,7 +78,7 @@ func fillResult(p *imagev1.Result, r job.Result) {
 func eventToProto(e job.Event) *imagev1.JobEvent {
 	return &imagev1.JobEvent{
 		Sequence: e.Sequence, Time: timestamppb.New(e.Time), State: states[e.State], Attempt: int32(e.Attempt), Node: e.Node,
-		Failure: failureToProto(e.Failure), JobId: string(e.Job),
+		Failure: failureToProto(e.Failure), JobId: string(e.Job), Progress: progressToProto(e.State, e.Progress),
 	}
 }
 

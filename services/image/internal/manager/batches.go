@@ -1,0 +1,177 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
+)
+
+const (
+	maxBatch   = 1000 // images
+	batchReads = 8    // images that are looked up at once
+)
+
+// Batches accepts, follows and ends jobs by the batch.
+type Batches struct {
+	desk   *desk
+	store  job.Batches
+	jobs   *Jobs
+	images job.Images
+	book   book
+	wishes wishes
+	poll   time.Duration
+}
+
+// CreateBatch asks for a job on each of some images.
+type CreateBatch struct {
+	Images []job.ImageID
+	Key    string // the idempotency key; empty means none
+	Work
+	Wishes job.Wishes
+}
+
+// Create begins a batch. See the contract for its errors.
+func (u *Batches) Create(ctx context.Context, req CreateBatch) (job.Batch, error) {
+	if err := errors.Join(req.once(), distinct(req.Images)); err != nil {
+		return job.Batch{}, err
+	}
+	if err := u.wishes.check(req.Wishes); err != nil {
+		return job.Batch{}, err
+	}
+	req.Wishes.Unique = false
+	if _, err := u.book.check(req.Work); err != nil {
+		return job.Batch{}, err
+	}
+	subject := make([]string, len(req.Images))
+	for i, id := range req.Images {
+		subject[i] = string(id)
+	}
+	sum, err := payload{Method: "batches.create", Subject: strings.Join(subject, ","), Work: req.Work}.digest(req.Wishes)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	before, err := u.desk.earlier(ctx, req.Key, sum)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	if before != nil {
+		return u.store.Batch(ctx, before.Batch)
+	}
+	jobs, err := u.plan(ctx, req)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	id, err := u.desk.acceptBatch(ctx, jobs, req.Wishes.Tenant, req.Key, sum)
+	if err != nil {
+		return job.Batch{}, err
+	}
+	return u.store.Batch(ctx, id)
+}
+
+// plan resolves the work for each image, and names all that are not there at once.
+func (u *Batches) plan(ctx context.Context, req CreateBatch) ([]job.Job, error) {
+	jobs, missing := make([]job.Job, len(req.Images)), make([]*fault.Field, len(req.Images))
+	reads, readCtx := errgroup.WithContext(ctx)
+	reads.SetLimit(batchReads)
+	for i, id := range req.Images {
+		reads.Go(func() error {
+			im, err := u.images.Image(readCtx, id)
+			if err != nil && fault.Is(err, fault.NotFound) {
+				missing[i] = &fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("there is no image %.40q", id)}
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			r, err := u.book.resolve(req.Work, im.Picture)
+			if err != nil {
+				return err
+			}
+			jobs[i] = *u.desk.newJob(im, r, req.Preset, req.Wishes)
+			return nil
+		})
+	}
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	e := fault.New(fault.NotFound, "IMAGE_NOT_FOUND", "some of the images are not there; nothing was begun")
+	for _, f := range missing {
+		if f != nil {
+			e.Fields = append(e.Fields, *f)
+		}
+	}
+	if len(e.Fields) > 0 {
+		return nil, e
+	}
+	return jobs, nil
+}
+
+func distinct(ids []job.ImageID) error {
+	if len(ids) == 0 || len(ids) > maxBatch {
+		return wrong("BAD_BATCH", fault.Field{Path: "image_ids", Message: fmt.Sprintf("names %d images, not 1..%d", len(ids), maxBatch)})
+	}
+	seen := map[job.ImageID]int{}
+	for i, id := range ids {
+		if before, twice := seen[id]; twice {
+			return wrong("BAD_BATCH", fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("is the same as image_ids[%d]", before)})
+		}
+		seen[id] = i
+	}
+	return nil
+}
+
+// Get describes a batch.
+func (u *Batches) Get(ctx context.Context, id job.BatchID) (job.Batch, error) {
+	return u.store.Batch(ctx, id)
+}
+
+// Cancel ends those of its jobs that have not ended.
+func (u *Batches) Cancel(ctx context.Context, id job.BatchID) (job.Batch, error) {
+	if _, err := u.store.Batch(ctx, id); err != nil {
+		return job.Batch{}, err
+	}
+	err := u.jobs.each(ctx, job.Filter{Batch: id, States: []job.State{job.Scheduled, job.Queued, job.Running}}, func(j job.Job) error {
+		_, err := u.jobs.Cancel(ctx, j.ID)
+		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) { // it ended, or went, meanwhile
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return job.Batch{}, err
+	}
+	return u.store.Batch(ctx, id)
+}
+
+// Watch gives send the batch as it stands, and again when it has changed, at every poll at most, until its jobs have ended.
+func (u *Batches) Watch(ctx context.Context, id job.BatchID, send func(job.Batch) error) error {
+	poll := time.NewTicker(u.poll)
+	defer poll.Stop()
+	for last := (job.Batch{}); ; {
+		b, err := u.store.Batch(ctx, id)
+		if err != nil {
+			return err
+		}
+		if b.Percent != last.Percent || !b.Updated.Equal(last.Updated) {
+			if err := send(b); err != nil {
+				return err
+			}
+			last = b
+		}
+		if b.Ended() {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package manager
+
+import (
+	"context"
+	"time"
+
+	"calotype/services/image/internal/job"
+)
+
+const (
+	leastWindow = 64          // tasks of a class that may always stand in the queue
+	windowTime  = time.Second // of work that may stand in the queue
+)
+
+// lane decides how many tasks of a class the queue is given: about as many as are worked off in a second. The rest waits in the outbox,
+// where tenants take turns, so that one who comes late waits behind a second's work and not behind all there is.
+type lane struct {
+	class job.Class
+	queue job.Queue
+	now   func() time.Time
+
+	room  int // tasks it may be given before it is looked at again
+	ready int // tasks that stood there at the last look
+	sent  int // tasks it was given since
+	rate  float64
+	asked time.Time
+}
+
+// space tells how many tasks the queue may be given now.
+func (l *lane) space(ctx context.Context) (int, error) {
+	if l.room > 0 && l.now().Sub(l.asked) < windowTime {
+		return l.room, nil
+	}
+	d, err := l.queue.Depth(ctx, job.Tasks, l.class)
+	if err != nil {
+		return 0, err
+	}
+	now := l.now()
+	if elapsed := now.Sub(l.asked).Seconds(); !l.asked.IsZero() && elapsed > 0 {
+		taken := float64(max(0, l.ready+l.sent-d.Ready)) / elapsed
+		l.rate += (taken - l.rate) * min(1, 4*elapsed) // an average over about a quarter of a second
+	}
+	window := max(leastWindow, int(l.rate*windowTime.Seconds()))
+	l.room, l.ready, l.sent, l.asked = max(0, window-d.Ready), d.Ready, 0, now
+	return l.room, nil
+}
+
+func (l *lane) gave(n int) {
+	l.room -= n
+	l.sent += n
+}
