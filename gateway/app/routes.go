@@ -50,7 +50,7 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 	up := upload.New(upload.Config{Limit: int64(cfg.Limits.Upload), Timeout: t.Upload, Patience: t.Stall, Register: t.Request}, storage, images)
 	down := &download.Handler{Images: images, Storage: storage, Lookup: t.Request, Patience: t.Stall}
 	fly := &onthefly.Handler{Images: images, Transformer: transformer, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
-	watch := &events.Handler{Jobs: jobs, Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
+	watch := &events.Handler{Jobs: jobs, Batches: imagev1.NewBatchesService(proto.Image, client), Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
 	list := &nodes.Handler{Registry: host.Registry, Timeout: t.Request,
 		Services: []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}}
 
@@ -61,7 +61,8 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 	mux.Handle("/v1/images", byMethod{http.MethodPost: up, http.MethodGet: bounded})
 	mux.Handle("/v1/images/{id}/original", get(http.HandlerFunc(down.Original)))
 	mux.Handle("/v1/images/{id}/variants/{name}", get(http.HandlerFunc(down.Variant)))
-	mux.Handle("/v1/jobs/{id}/events", get(watch))
+	mux.Handle("/v1/jobs/{id}/events", get(http.HandlerFunc(watch.Job)))
+	mux.Handle("/v1/batches/{id}/events", get(http.HandlerFunc(watch.Batch)))
 	mux.Handle("/v1/nodes", get(list))
 	mux.Handle(onthefly.Prefix, get(fly))
 	mux.Handle("/healthz", get(http.HandlerFunc(host.Health.Live)))

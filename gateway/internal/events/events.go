@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"calotype/gateway/internal/problem"
@@ -15,9 +16,10 @@ import (
 	imagev1 "calotype/proto/image/v1"
 )
 
-// Handler serves GET /v1/jobs/{id}/events. Its fields are set before the first request.
+// Handler serves GET /v1/jobs/{id}/events and GET /v1/batches/{id}/events. Its fields are set before the first request.
 type Handler struct {
-	Jobs imagev1.JobsService
+	Jobs    imagev1.JobsService
+	Batches imagev1.BatchesService
 	// Heartbeat is how often a silent stream says that it lives.
 	Heartbeat time.Duration
 	// Patience is how long a client may take no byte.
@@ -33,30 +35,48 @@ const (
 	retries = 5
 )
 
-// ServeHTTP streams from after Last-Event-ID on, until the event that ended the job.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Job streams from after Last-Event-ID on, until the event that ended the job.
+func (h *Handler) Job(w http.ResponseWriter, r *http.Request) {
 	after, err := lastSeen(r)
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
+	h.serve(w, r, func(ctx context.Context, feed chan<- news) (bool, error) {
+		before := after
+		err := h.follow(ctx, r.PathValue("id"), &after, feed)
+		return after > before, err
+	})
+}
+
+// Batch streams the batch whenever it has changed, until its jobs have ended.
+func (h *Handler) Batch(w http.ResponseWriter, r *http.Request) {
+	h.serve(w, r, func(ctx context.Context, feed chan<- news) (bool, error) {
+		return h.followBatch(ctx, r.PathValue("id"), feed)
+	})
+}
+
+// follow is one watch at some node: it tells whether anything came, and ends with io.EOF after the last news.
+type follow func(ctx context.Context, feed chan<- news) (bool, error)
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, f follow) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(h.Leaving, cancel)()
 
-	feed := make(chan *imagev1.JobEvent)
+	feed := make(chan news)
 	ended := make(chan error, 1)
-	go func() { ended <- h.watch(ctx, r.PathValue("id"), after, feed) }()
+	go func() { ended <- watch(ctx, f, feed) }()
 
 	s := newStream(w, h.Patience)
 	open := time.NewTimer(opening)
 	defer open.Stop()
 	beat := time.NewTicker(h.Heartbeat)
 	defer beat.Stop()
-	for err == nil {
+	for err := error(nil); err == nil; {
 		select {
-		case e := <-feed:
-			err = s.event(e)
+		case n := <-feed:
+			err = s.event(n)
 		case <-open.C:
 			err = s.comment("open")
 		case <-beat.C:
@@ -84,12 +104,11 @@ func (h *Handler) end(s *stream, w http.ResponseWriter, r *http.Request, err err
 	}
 }
 
-// watch feeds the job's events and returns io.EOF after the last. It goes on at another node, after a pause, when a watch breaks.
-func (h *Handler) watch(ctx context.Context, id string, after int64, feed chan<- *imagev1.JobEvent) error {
+// watch feeds the news and returns io.EOF after the last. It goes on at another node, after a pause, when a watch breaks.
+func watch(ctx context.Context, f follow, feed chan<- news) error {
 	for failures := 0; ; {
-		before := after
-		err := h.follow(ctx, id, &after, feed)
-		if after > before {
+		some, err := f(ctx, feed)
+		if some {
 			failures = 0
 		}
 		failures++
@@ -104,7 +123,7 @@ func (h *Handler) watch(ctx context.Context, id string, after int64, feed chan<-
 	}
 }
 
-func (h *Handler) follow(ctx context.Context, id string, after *int64, feed chan<- *imagev1.JobEvent) error {
+func (h *Handler) follow(ctx context.Context, id string, after *int64, feed chan<- news) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := h.Jobs.Watch(ctx, &imagev1.WatchJobRequest{Id: id, AfterSequence: *after})
@@ -121,10 +140,32 @@ func (h *Handler) follow(ctx context.Context, id string, after *int64, feed chan
 			continue // told before the watch broke
 		}
 		select {
-		case feed <- e:
+		case feed <- news{name: strings.ToLower(e.GetState().String()), id: e.GetSequence(), message: e}:
 			*after = e.GetSequence()
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+}
+
+func (h *Handler) followBatch(ctx context.Context, id string, feed chan<- news) (some bool, _ error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := h.Batches.Watch(ctx, &imagev1.WatchBatchRequest{Id: id})
+	if err != nil {
+		return false, err
+	}
+	defer stream.Close()
+	for {
+		b, err := stream.Recv()
+		if err != nil {
+			return some, err
+		}
+		select {
+		case feed <- news{name: "batch", message: b}:
+			some = true
+		case <-ctx.Done():
+			return some, ctx.Err()
 		}
 	}
 }

@@ -3,11 +3,11 @@ package events
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"calotype/gateway/internal/rest"
-	imagev1 "calotype/proto/image/v1"
 )
 
 // stream writes server-sent events. The headers go out with the first thing written.
@@ -22,12 +22,23 @@ func newStream(w http.ResponseWriter, patience time.Duration) *stream {
 	return &stream{w: w, control: http.NewResponseController(w), patience: patience}
 }
 
-func (s *stream) event(e *imagev1.JobEvent) error {
-	data, err := rest.Marshal(e)
+// news is one thing to tell: its name, its id where it has one, and the message.
+type news struct {
+	name    string
+	id      int64
+	message proto.Message
+}
+
+func (s *stream) event(n news) error {
+	data, err := rest.Marshal(n.message)
 	if err != nil {
 		return err
 	}
-	return s.write(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", e.GetSequence(), strings.ToLower(e.GetState().String()), data))
+	id := ""
+	if n.id > 0 {
+		id = fmt.Sprintf("id: %d\n", n.id)
+	}
+	return s.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, n.name, data))
 }
 
 func (s *stream) comment(text string) error { return s.write(": " + text + "\n\n") }

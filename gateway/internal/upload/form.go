@@ -94,7 +94,13 @@ func field(part *multipart.Part, req *imagev1.CreateImageRequest) error {
 	case name == "preset", name == "recipe":
 		return wrong(name, "is given twice")
 	default:
-		return wrong(name, "there is no such field; a form has file, preset, variants and recipe")
+		known, said := option(req, name, string(value))
+		if !known {
+			said = "there is no such field; a form has file, preset, variants, recipe, " + optionNames
+		}
+		if said != "" {
+			return wrong(name, said)
+		}
 	}
 	return nil
 }

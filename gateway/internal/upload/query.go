@@ -27,8 +27,14 @@ func fromQuery(r *http.Request, req *imagev1.CreateImageRequest) error {
 			req.Variants = values
 		case "filename":
 		default:
-			f.Fields = append(f.Fields, fault.Field{Path: name, Message: "there is no such parameter; there are preset, variants and filename"})
-			continue
+			known, wrong := option(req, name, values[0])
+			if !known {
+				wrong = "there is no such parameter; there are preset, variants, filename, " + optionNames
+			}
+			if wrong != "" {
+				f.Fields = append(f.Fields, fault.Field{Path: name, Message: wrong})
+				continue
+			}
 		}
 		if name != "variants" && len(values) > 1 {
 			f.Fields = append(f.Fields, fault.Field{Path: name, Message: "is given twice"})
