@@ -128,8 +128,8 @@ func TestNothingIsCollectedWhileReportsWait(t *testing.T) {
 // Old uploads are registered while collectors look for what to delete: who was told that an image is registered has its bytes.
 func TestNoRegisteredImageLosesItsBytes(t *testing.T) {
 	w := begin(t, still)
-	w.shelf.strict, w.shelf.page = true, 5
-	const blobs = 300
+	w.shelf.strict, w.shelf.page = true, 20
+	const blobs = 120
 	for i := range blobs {
 		w.shelf.put(time.Now().Add(-25*time.Hour), digest(i))
 	}

@@ -5,10 +5,28 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
 )
+
+// createMany creates at once, for the store brings many to the disk together.
+func (w *world) createMany(n int, req manager.CreateImage) {
+	w.t.Helper()
+	var g errgroup.Group
+	req.Digest = digest(1)
+	for range n {
+		g.Go(func() error {
+			_, err := w.Images.Create(w.t.Context(), req)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		w.t.Fatalf("creating %d: %v", n, err)
+	}
+}
 
 func TestWhatHasExpiredGoes(t *testing.T) {
 	c := &clock{}
@@ -16,9 +34,8 @@ func TestWhatHasExpiredGoes(t *testing.T) {
 	w.node(succeed)
 	req := thumb()
 	req.Wishes.Keep = time.Hour
-	for range 120 { // more than the expirer takes at once
-		w.create(manager.CreateImage{Keep: 3 * time.Hour})
-	}
+	const many = 110 // more than the expirer takes at once
+	w.createMany(many, manager.CreateImage{Keep: 3 * time.Hour})
 	short, lasting := w.create(req), w.create(manager.CreateImage{})
 	w.ended(short.Job.ID)
 	w.round(w.Expirer)
@@ -39,7 +56,7 @@ func TestWhatHasExpiredGoes(t *testing.T) {
 	if err != nil || len(left) != 2 || left[0].ID != lasting.Image.ID || left[1].ID != short.Image.ID {
 		t.Errorf("%d images are left, %v; want the two that were given no time", len(left), err)
 	}
-	if w.tally("image_expired") != 120 || w.tally("job_expired") != 1 {
+	if w.tally("image_expired") != many || w.tally("job_expired") != 1 {
 		t.Errorf("the tally says %d images, %d jobs", w.tally("image_expired"), w.tally("job_expired"))
 	}
 }

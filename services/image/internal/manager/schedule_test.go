@@ -1,9 +1,10 @@
 package manager_test
 
 import (
-	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
@@ -19,45 +20,44 @@ func TestScheduledJobsWaitForTheirTime(t *testing.T) {
 	c := &clock{}
 	w := begin(t, func(s *setting) { s.parts.Now = c.now })
 	w.node(succeed)
-	var soon []job.ID
-	for range 120 { // more than the scheduler takes at once
-		soon = append(soon, w.create(scheduled(c.now().Add(time.Hour))).Job.ID)
+	a := w.create(scheduled(c.now().Add(time.Hour)))
+	w.round(w.Scheduler)
+	if j, err := w.Jobs.Get(t.Context(), a.Job.ID); err != nil || j.State != job.Scheduled {
+		t.Errorf("before its time it is %s, %v", j.State, err)
 	}
-	later, cancelled := w.create(scheduled(c.now().Add(3*time.Hour))), w.create(scheduled(c.now().Add(time.Hour)))
-	if _, err := w.Jobs.Cancel(t.Context(), cancelled.Job.ID); err != nil {
-		t.Fatal(err)
+	c.forward(2 * time.Hour)
+	w.round(w.Scheduler)
+	j, story := w.ended(a.Job.ID)
+	if j.State != job.Succeeded || j.Attempts != 1 || story[0].State != job.Scheduled {
+		t.Fatalf("ended as %+v after %v", j, story)
 	}
+	wantStory(t, story[1:], job.Succeeded)
+	w.settle()
+}
+
+// Several who look at once, and more jobs than one look finds: each job is released once, those that are due only.
+func TestJobsAreReleasedOnce(t *testing.T) {
+	c := &clock{}
+	w := begin(t, still, func(s *setting) { s.parts.Now = c.now })
+	const due = 110
+	w.createMany(due, scheduled(c.now().Add(time.Hour)))
+	w.createMany(10, scheduled(c.now().Add(3*time.Hour)))
 	w.round(w.Scheduler)
 	if n := w.tally("job_released"); n != 0 {
 		t.Errorf("%d jobs were released before their time", n)
 	}
-
 	c.forward(2 * time.Hour)
-	var wg sync.WaitGroup
-	for range 3 { // of which each job needs one
-		wg.Go(func() {
-			if err := w.Scheduler.Round(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+	var g errgroup.Group
+	for range 3 {
+		g.Go(func() error { return w.Scheduler.Round(t.Context()) })
 	}
-	wg.Wait()
-	for _, id := range soon {
-		j, story := w.ended(id)
-		if j.State != job.Succeeded || j.Attempts != 1 || story[0].State != job.Scheduled {
-			t.Fatalf("ended as %+v after %v", j, story)
-		}
-		wantStory(t, story[1:], job.Succeeded)
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
 	}
-	if n := w.tally("job_released"); n != len(soon) {
-		t.Errorf("%d jobs were released, want %d", n, len(soon))
+	census, err := w.store.Census(t.Context())
+	if err != nil || census.Outbox != due || census.Jobs[job.Queued] != due || census.Jobs[job.Scheduled] != 10 || w.tally("job_released") != due {
+		t.Errorf("%d were released: %+v, %v", w.tally("job_released"), census, err)
 	}
-	for id, want := range map[job.ID]job.State{later.Job.ID: job.Scheduled, cancelled.Job.ID: job.Cancelled} {
-		if j, err := w.Jobs.Get(t.Context(), id); err != nil || j.State != want {
-			t.Errorf("%s is %s, %v, want %s", id, j.State, err, want)
-		}
-	}
-	w.settle()
 }
 
 // What happens to a job between the look and its release is respected.
