@@ -28,8 +28,9 @@ func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...c
 	if err != nil {
 		return err
 	}
+	t.began = cluster.Clock()
 	if end, has := ctx.Deadline(); t.opts.RequestTimeout > 0 && (!has || t.opts.RequestTimeout != c.cfg.Timeout) {
-		if t.end = time.Now().Add(t.opts.RequestTimeout); has && end.Before(t.end) {
+		if t.end = cluster.At(t.began + int64(t.opts.RequestTimeout)); has && end.Before(t.end) {
 			t.end = time.Time{}
 		}
 	}
@@ -44,13 +45,13 @@ func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...c
 }
 
 // attempt puts the call wrappers around invoke.
-func (c *Client) attempt(ctx context.Context, n *cluster.Node, t *try, rsp any) (v verdict, err error) {
+func (c *Client) attempt(ctx context.Context, n *cluster.Node, t *try, rsp any, own *attempt) (v verdict, err error) {
 	if len(t.opts.CallWrappers) == 0 {
-		return c.invoke(ctx, n, t, rsp)
+		return c.invoke(ctx, n, t, rsp, own)
 	}
 	err = wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, _ client.Request, rsp any, _ client.CallOptions) error {
 		var err error
-		v, err = c.invoke(ctx, n, t, rsp)
+		v, err = c.invoke(ctx, n, t, rsp, own)
 		return err
 	})(ctx, n.Registry, t.req, rsp, t.opts)
 	return v, err
@@ -118,7 +119,7 @@ var watches = sync.Pool{New: func() any {
 }}
 
 // invoke is one attempt of a unary call.
-func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any) (verdict, error) {
+func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any, own *attempt) (verdict, error) {
 	w := watches.Get().(*watch)
 	defer func() {
 		w.peer, w.trailer = peer.Peer{}, nil
@@ -127,10 +128,13 @@ func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any) (
 		watches.Put(w)
 	}()
 	w.opts = append(w.opts, t.extra.grpc...)
-	start := time.Now()
-	err := n.Conn.Invoke(t.extra.context(outgoing(ctx)), t.method.full, t.req.Body(), rsp, w.opts...)
-	v := c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)
-	v.tell(n, time.Since(start))
+	began := cluster.Clock()
+	err := n.Conn.Invoke(&wire{t.extra.context(outgoing(ctx)), own}, t.method.full, t.req.Body(), rsp, w.opts...)
+	v := answered
+	if err != nil {
+		v = c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)
+	}
+	v.tell(n, began, cluster.Clock())
 	return v, err
 }
 
@@ -172,16 +176,16 @@ func (c *Client) judge(err error, noStream, toldByServer bool) verdict {
 	return answered
 }
 
-// tell tells the node; took is 0 for streams, whose length says nothing of the node.
-func (v verdict) tell(n *cluster.Node, took time.Duration) {
+// tell tells the node; both times are 0 for streams, whose length says nothing of the node.
+func (v verdict) tell(n *cluster.Node, began, ended int64) {
 	switch v {
 	case answered:
-		if took > 0 {
-			n.Observe(took)
+		if ended > 0 {
+			n.Observe(began, ended)
 		}
 		n.Succeeded()
 	case late:
-		n.ObserveAtLeast(took)
+		n.ObserveAtLeast(began, ended)
 	case refused:
 		n.Refused()
 	case broke:

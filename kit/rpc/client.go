@@ -107,15 +107,22 @@ func (c *Client) Options() client.Options {
 
 // NewRequest makes a request to a method, named /package.Service/Method or Service.Method.
 func (c *Client) NewRequest(service, endpoint string, body any, opts ...client.RequestOption) client.Request {
-	var o client.RequestOptions
-	for _, f := range opts {
-		f(&o)
-	}
 	m, err := c.methods.find(endpoint, body)
 	if err != nil {
 		m = &clientMethod{full: endpoint, endpoint: endpoint}
 	}
-	return &clientRequest{service: service, method: m, body: body, stream: o.Stream || m.stream != nil, err: err}
+	return &clientRequest{service: service, method: m, body: body, stream: m.stream != nil || streaming(opts), err: err}
+}
+
+func streaming(opts []client.RequestOption) bool {
+	if len(opts) == 0 {
+		return false
+	}
+	var o client.RequestOptions
+	for _, f := range opts {
+		f(&o)
+	}
+	return o.Stream
 }
 
 // Call makes a unary call. Its error is a *fault.Error at heart and a gRPC status to status.FromError.

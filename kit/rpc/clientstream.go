@@ -56,7 +56,7 @@ func (c caller) Stream(ctx context.Context, req client.Request, opts ...client.C
 		whole := s.cancel
 		s.ctx, s.cancel = relayed, func() { cancel(); whole() }
 	}
-	t.group.budget.call()
+	t.group.budget.call(cluster.Clock())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.open(nil); err != nil {
@@ -91,7 +91,7 @@ func (s *clientStream) open(last error) error {
 			return nil
 		}
 		v := s.c.judge(err, true, false) // without a stream nothing was sent
-		v.tell(n, 0)
+		v.tell(n, 0, 0)
 		n.End()
 		last = s.c.failed(err, s.method.full, n.Registry.Id)
 		if !s.again(s.ctx, n, v, last) {
@@ -139,7 +139,7 @@ func (s *clientStream) reopen(err error) bool {
 	if !s.again(s.ctx, s.node, v, last) {
 		return false
 	}
-	v.tell(s.node, 0)
+	v.tell(s.node, 0, 0)
 	s.node.End()
 	s.node = nil
 	if s.open(last) != nil {
@@ -258,7 +258,7 @@ func (s *clientStream) finish(err error, v verdict) {
 	}
 	if s.node != nil {
 		s.try.finish()
-		v.tell(s.node, 0)
+		v.tell(s.node, 0, 0)
 		s.node.End()
 	}
 	if s.release != nil {

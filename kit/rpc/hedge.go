@@ -47,7 +47,7 @@ func (t *try) hedged(ctx context.Context, rsp proto.Message) error {
 	}
 	ctx, cancel := context.WithCancel(ctx) // whoever comes second stops
 	defer cancel()
-	t.group.budget.call()
+	t.group.budget.call(t.began)
 	outcomes := make(chan outcome)
 	running := 0
 	start := func() error {
@@ -58,7 +58,7 @@ func (t *try) hedged(ctx context.Context, rsp proto.Message) error {
 		running++
 		go func() {
 			o := outcome{node: n, rsp: rsp.ProtoReflect().New().Interface()}
-			o.v, o.err = t.c.attempt(ctx, n, t, o.rsp)
+			o.v, o.err = t.c.attempt(ctx, n, t, o.rsp, nil)
 			n.End()
 			select {
 			case outcomes <- o:

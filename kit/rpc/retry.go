@@ -24,14 +24,17 @@ type try struct {
 	tried  []*cluster.Node
 	asked  []*cluster.Node // by a hedged call, last
 	sent   int             // attempts that may have reached a handler
+	began  int64           // on the cluster's clock
 	end    time.Time       // of a call whose context has no deadline of its own
 	hold   hold
+	first  attempt // the context of the first attempt, where it needs one
 }
 
 // hold is an attempt that may move to another node while it waits for one that fell silent.
 type hold struct {
 	cluster.Call
 	node   *cluster.Node // nil: it may not move
+	own    *attempt      // its context, or
 	cancel context.CancelFunc
 	moved  bool
 }
@@ -39,17 +42,24 @@ type hold struct {
 // begin gives the context of an attempt on n, and lets it move where that is harmless; finish must end it. One context serves the
 // deadline and the move.
 func (t *try) begin(ctx context.Context, n *cluster.Node) context.Context {
-	t.hold.moved, t.hold.cancel = false, nil
+	t.hold.moved, t.hold.cancel, t.hold.own = false, nil, nil
 	movable := t.harmless() && t.sent < t.opts.Retries
 	switch {
+	case !movable && t.end.IsZero():
+	case ctx.Done() == nil:
+		if t.hold.own = &t.first; len(t.tried) > 0 {
+			t.hold.own = new(attempt) // whoever kept the first one's context must see it ended
+		}
+		t.hold.own.begin(ctx, t.end)
+		ctx = t.hold.own
 	case !t.end.IsZero():
 		ctx, t.hold.cancel = context.WithDeadline(ctx, t.end)
-	case movable:
+	default:
 		ctx, t.hold.cancel = context.WithCancel(ctx)
 	}
 	if movable {
 		t.hold.node = n
-		n.Hold(&t.hold.Call, t)
+		n.Hold(&t.hold.Call, t, t.now())
 	}
 	return ctx
 }
@@ -58,7 +68,11 @@ func (t *try) begin(ctx context.Context, n *cluster.Node) context.Context {
 func (t *try) Move() {
 	if !t.hold.moved && t.group.budget.retry() {
 		t.hold.moved = true
-		t.hold.cancel()
+		if t.hold.own != nil {
+			t.hold.own.cancel(context.Canceled)
+		} else {
+			t.hold.cancel()
+		}
 	}
 }
 
@@ -72,9 +86,20 @@ func (t *try) stay() {
 
 func (t *try) finish() {
 	t.stay()
+	if t.hold.own != nil {
+		t.hold.own.finish()
+	}
 	if t.hold.cancel != nil {
 		t.hold.cancel()
 	}
+}
+
+// now is a moment of the cluster's clock: a call that has waited for nothing yet need not ask again.
+func (t *try) now() int64 {
+	if len(t.tried) == 0 && t.began > 0 {
+		return t.began
+	}
+	return cluster.Clock()
 }
 
 // over tells whether the call's time has passed, or its caller has left.
@@ -89,7 +114,7 @@ func (t *try) harmless() bool { return t.method.idempotent || t.extra.idempotent
 
 // run makes attempts. A node that was picked is counted out again when its attempt is over.
 func (t *try) run(ctx context.Context, rsp any) error {
-	t.group.budget.call()
+	t.group.budget.call(t.began)
 	var last error
 	for {
 		n, err := t.pick(ctx)
@@ -99,7 +124,8 @@ func (t *try) run(ctx context.Context, rsp any) error {
 			}
 			return t.unpicked(err)
 		}
-		v, err := t.c.attempt(t.begin(ctx, n), n, t, rsp)
+		within := t.begin(ctx, n)
+		v, err := t.c.attempt(within, n, t, rsp, t.hold.own)
 		t.finish()
 		if err != nil && t.hold.moved && !t.over(ctx) {
 			v, err = silent, errSilent
@@ -116,19 +142,21 @@ func (t *try) run(ctx context.Context, rsp any) error {
 }
 
 func (t *try) pick(ctx context.Context) (*cluster.Node, error) {
-	w := cluster.Want{Key: t.extra.key, Tried: t.tried}
+	w := cluster.Want{Key: t.extra.key, Tried: t.tried, Now: t.now()}
 	if t.extra.roundRobin || t.c.cfg.RoundRobin {
 		w.Strategy = cluster.RoundRobin
 	}
 	if n := t.group.Choose(w); n != nil {
 		return n, nil
 	}
-	if t.end.IsZero() {
-		return t.group.Pick(ctx, w)
+	if !t.end.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, t.end)
+		defer cancel()
 	}
-	ctx, cancel := context.WithDeadline(ctx, t.end)
-	defer cancel()
-	return t.group.Pick(ctx, w)
+	n, err := t.group.Pick(ctx, w)
+	t.began = cluster.Clock() // what was waited for is not the node's doing
+	return n, err
 }
 
 // again decides on one more attempt, and waits for its time.

@@ -10,14 +10,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// serverMethod is one method of a registered handler, looked up once so that a call costs one reflected function call.
+// serverMethod is one method of a registered handler, looked up once.
 type serverMethod struct {
 	full     string
 	endpoint string
 	stream   bool
 	fn       reflect.Value
 	in, out  reflect.Type
-	chain    func() server.HandlerFunc // of a unary method: the wrappers around fn, built on first use
+	info     *grpc.UnaryServerInfo
+	handle   grpc.UnaryHandler
 }
 
 // serviceDesc makes of a go-micro handler what grpc-go registers.
@@ -42,11 +43,8 @@ func (s *Server) serviceDesc(h server.Handler, sd protoreflect.ServiceDescriptor
 			continue
 		}
 		m.in, m.out = m.fn.Type().In(1).Elem(), m.fn.Type().In(2).Elem()
-		m.chain = sync.OnceValue(func() server.HandlerFunc {
-			return s.wrapped(func(ctx context.Context, req server.Request, rsp any) error {
-				return call(m.fn, reflect.ValueOf(ctx), reflect.ValueOf(req.Body()), reflect.ValueOf(rsp))
-			})
-		})
+		m.info = &grpc.UnaryServerInfo{Server: s, FullMethod: m.full}
+		m.handle = s.handler(m, directly(h.Handler(), string(md.Name()), m))
 		desc.Methods = append(desc.Methods, grpc.MethodDesc{
 			MethodName: string(md.Name()),
 			Handler: func(_ any, ctx context.Context, decode func(any) error, between grpc.UnaryServerInterceptor) (any, error) {
@@ -62,15 +60,31 @@ func (s *Server) serveUnary(ctx context.Context, m *serverMethod, decode func(an
 	if err := decode(body); err != nil {
 		return nil, Status(err).Err()
 	}
-	handle := func(ctx context.Context, body any) (any, error) {
-		rsp := reflect.New(m.out).Interface()
-		ctx = received(ctx)
-		return rsp, m.chain()(ctx, &request{ctx: ctx, method: m, server: s.name, body: body}, rsp)
-	}
 	if between == nil {
-		return handle(ctx, body)
+		return m.handle(ctx, body)
 	}
-	return between(ctx, body, &grpc.UnaryServerInfo{Server: s, FullMethod: m.full}, handle)
+	return between(ctx, body, m.info, m.handle)
+}
+
+// unary is what one call needs, in one piece.
+type unary struct {
+	request
+	received receivedContext
+}
+
+// handler is what stands inside the interceptors. Wrappers are put around the handler on first use: they are fixed by Start.
+func (s *Server) handler(m *serverMethod, direct func(ctx context.Context, body, rsp any) error) grpc.UnaryHandler {
+	chain := sync.OnceValue(func() server.HandlerFunc {
+		return s.wrapped(func(ctx context.Context, req server.Request, rsp any) error {
+			return direct(ctx, req.Body(), rsp)
+		})
+	})
+	return func(ctx context.Context, body any) (any, error) {
+		rsp := reflect.New(m.out).Interface()
+		u := &unary{request: request{method: m, server: s.name, body: body}, received: receivedContext{Context: ctx}}
+		u.ctx = &u.received
+		return rsp, chain()(u.ctx, &u.request, rsp)
+	}
 }
 
 func (s *Server) serveStream(m *serverMethod, ss grpc.ServerStream) error {

@@ -15,12 +15,12 @@ const consecutive = 5
 type ejection struct {
 	min, max time.Duration
 
-	until atomic.Int64 // unix nanoseconds; 0: in use
+	until atomic.Int64 // on Clock; 0: in use
 	fails atomic.Int32
 
 	mu    sync.Mutex
 	level int
-	last  time.Time
+	last  int64 // until when it was out
 }
 
 // admits tells whether a call may go to the node, and makes it the probe where one is due.
@@ -59,20 +59,20 @@ func (n *Node) Broke() {
 }
 
 func (n *Node) eject(why string) {
-	now := time.Now()
-	if n.retired.Load() || n.until.Load() > now.UnixNano() || !n.cluster.mayEject(n, now.UnixNano()) {
+	now := Clock()
+	if n.retired.Load() || n.until.Load() > now || !n.cluster.mayEject(n, now) {
 		return
 	}
 	n.mu.Lock()
-	if now.Sub(n.last) > n.max {
+	if now-n.last > int64(n.max) {
 		n.level = 0
 	}
 	d := min(n.min<<n.level, n.max)
 	if n.min<<n.level < n.max {
 		n.level++
 	}
-	n.last = now.Add(d)
-	n.until.Store(now.Add(d).UnixNano())
+	n.last = now + int64(d)
+	n.until.Store(n.last)
 	n.mu.Unlock()
 	n.fails.Store(0)
 	n.cluster.event(Ejected)

@@ -96,13 +96,13 @@ func (n *Node) InFlight() int64 { return n.inFlight.Load() }
 // Up reports whether the connection stands.
 func (n *Node) Up() bool { return n.up.Load() }
 
-// Observe tells how long a call took.
-func (n *Node) Observe(d time.Duration) { n.latency.observe(d) }
+// Observe tells of a call that began at one moment of Clock and was answered at another.
+func (n *Node) Observe(began, ended int64) { n.latency.observe(ended-began, ended) }
 
-// ObserveAtLeast tells how long a call was waited for in vain.
-func (n *Node) ObserveAtLeast(d time.Duration) {
-	if float64(d) > n.latency.value(time.Now().UnixNano()) {
-		n.latency.observe(d)
+// ObserveAtLeast tells of a call that was waited for in vain.
+func (n *Node) ObserveAtLeast(began, ended int64) {
+	if float64(ended-began) > n.latency.value(ended) {
+		n.latency.observe(ended-began, ended)
 	}
 }
 
@@ -122,10 +122,21 @@ func (n *Node) close() error {
 	return n.Conn.Close()
 }
 
-// load is what the balancer compares: what a call would wait for, were it queued behind those that run.
-func (n *Node) load(now int64) float64 {
-	return float64(n.inFlight.Load()+1) * n.latency.value(now)
+// lighter gives the node with less to do, by what a call would wait for, were it queued behind those that run. Latencies count only
+// where one is clearly the longer: else what little a lone caller's calls differ by would keep it on one of two equal nodes. Between
+// equals the first stays, which was taken at random.
+func lighter(a, b *Node, now int64) *Node {
+	la, lb := a.latency.value(now), b.latency.value(now)
+	if la < clearly*lb && lb < clearly*la {
+		la, lb = 1, 1
+	}
+	if float64(b.inFlight.Load()+1)*lb < float64(a.inFlight.Load()+1)*la {
+		return b
+	}
+	return a
 }
+
+const clearly = 2
 
 // ewma is a moving average of latencies that rises quicker than it falls, and fades where nothing is observed, so that a node
 // that was slow once is asked again.
@@ -141,24 +152,24 @@ const (
 )
 
 // observe may lose one of two that come at the same moment, which an average can bear.
-func (e *ewma) observe(d time.Duration) {
-	v := float64(d)
+func (e *ewma) observe(took, now int64) {
+	v := float64(took)
 	if old := math.Float64frombits(e.bits.Load()); old > v {
 		v = old + (v-old)*fall
 	} else if old > 0 {
 		v = old + (v-old)*rise
 	}
 	e.bits.Store(math.Float64bits(v))
-	e.at.Store(time.Now().UnixNano())
+	e.at.Store(now)
 }
 
 func (e *ewma) forget() { e.bits.Store(0) }
 
-// value is at least a tenth of a millisecond, so that noise between quick nodes does not outweigh what is running on them.
+// value is at least half a millisecond, so that noise between quick nodes does not outweigh what is running on them.
 func (e *ewma) value(now int64) float64 {
 	v := math.Float64frombits(e.bits.Load())
 	if idle := now - e.at.Load(); idle > int64(time.Second) {
 		v *= math.Exp(-float64(idle) / fade)
 	}
-	return max(v, float64(100*time.Microsecond))
+	return max(v, float64(500*time.Microsecond))
 }

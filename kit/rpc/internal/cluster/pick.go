@@ -21,6 +21,7 @@ type Want struct {
 	Strategy Strategy
 	Key      string  // calls of one key go to one node, as long as it is not overloaded
 	Tried    []*Node // avoided while there is another
+	Now      int64   // on Clock; 0: it is asked
 }
 
 // Pick chooses a node and counts the call in: the caller must call End on it. It waits, within ctx, only for the first list of
@@ -28,6 +29,7 @@ type Want struct {
 func (c *Cluster) Pick(ctx context.Context, w Want) (*Node, error) {
 	var timeout <-chan time.Time
 	for {
+		w.Now = Clock()
 		if n := c.Choose(w); n != nil {
 			return n, nil
 		}
@@ -68,6 +70,9 @@ func (c *Cluster) Pick(ctx context.Context, w Want) (*Node, error) {
 
 // Choose is Pick without waiting: it gives nil when no node has a connection.
 func (c *Cluster) Choose(w Want) *Node {
+	if w.Now == 0 {
+		w.Now = Clock()
+	}
 	for {
 		n := c.choose(w)
 		if n == nil || n.Begin() {
@@ -79,8 +84,12 @@ func (c *Cluster) Choose(w Want) *Node {
 // choose gives nil when no node has a connection.
 func (c *Cluster) choose(w Want) *Node {
 	nodes := c.Nodes()
-	now := time.Now().UnixNano()
-	if w.Key == "" && w.Strategy == LeastLoaded && len(w.Tried) == 0 && len(nodes) > 1 {
+	now := w.Now
+	switch {
+	case len(w.Tried) > 0:
+	case len(nodes) == 1 && nodes[0].usable():
+		return nodes[0]
+	case w.Key == "" && w.Strategy == LeastLoaded && len(nodes) > 1:
 		i := rand.IntN(len(nodes))
 		j := rand.IntN(len(nodes) - 1)
 		if j >= i {
@@ -129,13 +138,6 @@ func (c *Cluster) choose(w Want) *Node {
 
 // usable is up, not silent and not set aside.
 func (n *Node) usable() bool { return n.up.Load() && !n.silent.Load() && n.until.Load() == 0 }
-
-func lighter(a, b *Node, now int64) *Node {
-	if b.load(now) < a.load(now) {
-		return b
-	}
-	return a
-}
 
 // Rendezvous hashing with bounded load: a key's node is the one with the highest score, until it has a quarter more calls
 // running than the average; floor keeps a quiet service from spreading its keys.

@@ -29,8 +29,9 @@ func TestLeastLoadedOfTwo(t *testing.T) {
 	busy.End()
 	slow := c.Nodes()[1]
 	for range 30 {
-		slow.Observe(100 * time.Millisecond)
-		busy.Observe(time.Millisecond)
+		now := Clock()
+		slow.Observe(now-int64(100*time.Millisecond), now)
+		busy.Observe(now-int64(time.Millisecond), now)
 	}
 	for range 20 {
 		n := pick(t, c, Want{})
@@ -39,9 +40,27 @@ func TestLeastLoadedOfTwo(t *testing.T) {
 		}
 		n.End()
 	}
-	now := time.Now().Add(30 * time.Second).UnixNano()
-	if was, is := slow.load(time.Now().UnixNano()), slow.load(now); is > was/100 {
-		t.Errorf("after 30 s without a call a slow node's load fell from %g to %g only", was, is)
+	now := Clock()
+	if was, is := slow.latency.value(now), slow.latency.value(now+int64(30*time.Second)); is > was/100 {
+		t.Errorf("after 30 s without a call a slow node's latency fell from %g to %g only", was, is)
+	}
+}
+
+// One call at a time finds both nodes idle: what their latencies differ by is noise.
+func TestALoneCallerUsesEqualNodesEqually(t *testing.T) {
+	c := fixed(t, 2)
+	count := map[*Node]int{}
+	for i := range 1000 {
+		n := pick(t, c, Want{})
+		count[n]++
+		now := Clock()
+		n.Observe(now-int64(700+i%500)*int64(time.Microsecond), now)
+		n.End()
+	}
+	for n, k := range count {
+		if k < 300 {
+			t.Errorf("%s was taken %d times of 1000", n.Registry.Id, k)
+		}
 	}
 }
 
@@ -128,7 +147,7 @@ func TestEjection(t *testing.T) {
 	c := fixed(t, 4)
 	nodes := c.Nodes()
 	bad := nodes[0]
-	out := func(n *Node) bool { return n.until.Load() > time.Now().UnixNano() }
+	out := func(n *Node) bool { return n.until.Load() > Clock() }
 
 	for i := range consecutive {
 		if out(bad) {
@@ -162,7 +181,7 @@ func TestEjection(t *testing.T) {
 	eventually(t, "the probe's time is over", func() bool { return !out(bad) })
 	began := time.Now()
 	bad.Broke()
-	if d := time.Unix(0, bad.until.Load()).Sub(began); d < 60*time.Millisecond || d > 110*time.Millisecond+time.Since(began) {
+	if d := At(bad.until.Load()).Sub(began); d < 60*time.Millisecond || d > 110*time.Millisecond+time.Since(began) {
 		t.Errorf("the second time is %v, want twice the first 50ms", d)
 	}
 	bad.Succeeded()
@@ -173,7 +192,7 @@ func TestEjection(t *testing.T) {
 		bad.until.Store(0)
 		bad.Broke()
 	}
-	if d := time.Until(time.Unix(0, bad.until.Load())); d > 410*time.Millisecond {
+	if d := time.Until(At(bad.until.Load())); d > 410*time.Millisecond {
 		t.Errorf("the time grew to %v, past its limit", d)
 	}
 

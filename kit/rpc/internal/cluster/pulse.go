@@ -26,7 +26,7 @@ const (
 
 // pulse is what is known of a node's life.
 type pulse struct {
-	heard   atomic.Int64 // when a byte last came in, unix nanoseconds
+	heard   atomic.Int64 // when a byte last came in, on Clock
 	answers ewma         // how long it takes to connect, and to answer the question
 	begun   atomic.Uint64
 	silent  atomic.Bool
@@ -42,19 +42,20 @@ type pulse struct {
 type Call struct {
 	prev, next *Call
 	mover      Mover
-	began      time.Time
+	began      int64
 }
 
 // Mover takes a call from its node. Move must not block, and may be called more than once.
 type Mover interface{ Move() }
 
-// Hold says that m may be called, from another goroutine and at most until Release returns, when the node falls silent.
-func (n *Node) Hold(c *Call, m Mover) {
+// Hold says that m may be called, from another goroutine and at most until Release returns, when the node falls silent. The call
+// began at a moment of Clock.
+func (n *Node) Hold(c *Call, m Mover, began int64) {
 	n.ring.Lock()
 	if n.held.next == nil {
 		n.held.prev, n.held.next = &n.held, &n.held
 	}
-	c.mover, c.began = m, time.Now()
+	c.mover, c.began = m, began
 	c.prev, c.next = n.held.prev, &n.held
 	c.prev.next, n.held.prev = c, c
 	silent := n.silent.Load()
@@ -83,8 +84,9 @@ func (n *Node) moveAll(dearest bool) {
 	if n.held.next == nil {
 		return
 	}
+	now := Clock()
 	for c := n.held.next; c != &n.held; c = c.next {
-		if dearest || time.Since(c.began) < dear {
+		if dearest || now-c.began < int64(dear) {
 			c.mover.Move()
 		}
 	}
@@ -135,7 +137,7 @@ func (n *Node) listen() {
 			asked = now // it was this process that slept
 		}
 		last = now
-		heard := time.Unix(0, n.heard.Load())
+		heard := At(n.heard.Load())
 		if b := n.begun.Load(); b != begun {
 			begun, idle, quiet = b, 0, n.cluster.cfg.Silence
 		} else if n.inFlight.Load() == 0 && !n.silent.Load() {
@@ -187,7 +189,7 @@ func (n *Node) nap() bool {
 
 // patience grows with how long a node takes to answer when it is well.
 func (n *Node) patience() time.Duration {
-	p := n.cluster.cfg.Patience + 4*time.Duration(n.answers.value(time.Now().UnixNano()))
+	p := n.cluster.cfg.Patience + 4*time.Duration(n.answers.value(Clock()))
 	if n.silent.Load() {
 		return max(p, maxQuiet/2)
 	}
@@ -195,7 +197,7 @@ func (n *Node) patience() time.Duration {
 }
 
 func (n *Node) ask() {
-	began := time.Now()
+	began := Clock()
 	n.cluster.work.Go(func() {
 		ctx, cancel := context.WithTimeout(n.cluster.ctx, 5*time.Second)
 		defer cancel()
@@ -203,8 +205,9 @@ func (n *Node) ask() {
 		switch status.Code(err) {
 		case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
 		default: // an error is an answer too: not everybody serves health
-			n.answers.observe(time.Since(began))
-			n.heard.Store(time.Now().UnixNano())
+			now := Clock()
+			n.answers.observe(now-began, now)
+			n.heard.Store(now)
 		}
 	})
 }
@@ -228,12 +231,13 @@ func (n *Node) speaks() {
 
 // dialTo dials a node's connection so that what comes in is heard.
 func (n *Node) dialTo(ctx context.Context, addr string) (net.Conn, error) {
-	began := time.Now()
+	began := Clock()
 	conn, err := n.cluster.cfg.Dialer(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	n.answers.observe(time.Since(began))
+	now := Clock()
+	n.answers.observe(now-began, now)
 	return heardConn{conn, n}, nil
 }
 
@@ -245,7 +249,7 @@ type heardConn struct {
 func (c heardConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
-		c.node.heard.Store(time.Now().UnixNano())
+		c.node.heard.Store(Clock())
 	}
 	return n, err
 }

@@ -104,12 +104,12 @@ func TestSilence(t *testing.T) {
 		}
 		defer shut.End()
 	}
-	shut.Hold(&old.Call, old)
+	shut.Hold(&old.Call, old, Clock())
 	shut.ring.Lock()
-	old.began = time.Now().Add(-time.Hour)
+	old.began = Clock() - int64(time.Hour)
 	shut.ring.Unlock()
-	shut.Hold(&young.Call, young)
-	shut.Hold(&gone.Call, gone)
+	shut.Hold(&young.Call, young, Clock())
+	shut.Hold(&gone.Call, gone, Clock())
 	shut.Release(&gone.Call)
 
 	// A node that answers, be it only that it serves no health, is not silent however long its calls take.
