@@ -9,6 +9,8 @@ import (
 	"calotype/services/image/internal/job"
 )
 
+const batchQuery = "SELECT state, count(*), sum(percent), max(updated) FROM jobs WHERE batch_id <> '' AND batch_id = ? GROUP BY state"
+
 func insertBatch(ctx context.Context, tx *sql.Tx, b job.Batch) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO batches (id, tenant, total, created) VALUES (?, ?, ?, ?)", b.ID, b.Tenant, b.Total, micros(b.Created))
 	return classify(err, "keeping the batch")
@@ -28,7 +30,7 @@ func (s *Store) Batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
 	b.Created = when(created)
 	b.Updated = b.Created
 	jobs, done := 0, 0
-	rows, err := s.reads.QueryContext(ctx, "SELECT state, count(*), sum(percent), max(updated) FROM jobs WHERE batch_id = ? GROUP BY state", id)
+	rows, err := s.reads.QueryContext(ctx, batchQuery, id)
 	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
 		var (
 			state      job.State

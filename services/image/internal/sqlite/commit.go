@@ -58,6 +58,16 @@ func receipt(ctx context.Context, q querier, key string, now time.Time) (job.Rec
 
 func insert(ctx context.Context, tx *sql.Tx, c job.Commit) (job.Receipt, error) {
 	r := c.Receipt
+	if len(c.Jobs) == 1 && c.Jobs[0].Job.Unique {
+		same, err := inFlight(ctx, tx, c.Jobs[0].Job)
+		if err != nil {
+			return r, err
+		}
+		if same != "" {
+			r.Job = same
+			return r, insertReceipt(ctx, tx, r)
+		}
+	}
 	if c.Image != nil {
 		if err := insertImage(ctx, tx, *c.Image); err != nil {
 			return r, err
@@ -68,15 +78,6 @@ func insert(ctx context.Context, tx *sql.Tx, c job.Commit) (job.Receipt, error) 
 			return r, err
 		}
 	}
-	if len(c.Jobs) == 1 && c.Jobs[0].Job.Unique {
-		same, err := inFlight(ctx, tx, c.Jobs[0].Job)
-		if err != nil {
-			return r, err
-		}
-		if same != "" {
-			r.Job, c.Jobs = same, nil
-		}
-	}
 	for _, j := range c.Jobs {
 		if err := insertJob(ctx, tx, j.Job); err != nil {
 			return r, err
@@ -85,14 +86,20 @@ func insert(ctx context.Context, tx *sql.Tx, c job.Commit) (job.Receipt, error) 
 			return r, err
 		}
 	}
+	return r, insertReceipt(ctx, tx, r)
+}
+
+func insertReceipt(ctx context.Context, tx *sql.Tx, r job.Receipt) error {
 	if r.Key == "" {
-		return r, nil
+		return nil
 	}
 	// What stands under the key now, if anything, has expired.
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO receipts (key, payload, image_id, job_id, batch_id, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		r.Key, r.Payload, sql.NullString{String: string(r.Image), Valid: r.Image != ""}, r.Job, r.Batch, micros(r.Created), micros(r.Expires))
-	return r, classify(err, "keeping the idempotency key")
+	return classify(err, "keeping the idempotency key")
 }
+
+const inFlightQuery = "SELECT id FROM jobs WHERE image_id = ? AND recipe = ? AND state IN ('scheduled', 'queued', 'running') ORDER BY id LIMIT 1"
 
 // inFlight finds a job that has not ended and does the same to the same image; "" when there is none.
 func inFlight(ctx context.Context, tx *sql.Tx, j job.Job) (id job.ID, _ error) {
@@ -100,8 +107,7 @@ func inFlight(ctx context.Context, tx *sql.Tx, j job.Job) (id job.ID, _ error) {
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "", "the recipe cannot be compared")
 	}
-	err = tx.QueryRowContext(ctx, `SELECT id FROM jobs WHERE image_id = ? AND recipe = ? AND state IN ('scheduled', 'queued', 'running')
-		ORDER BY id LIMIT 1`, j.ImageID, string(text)).Scan(&id)
+	err = tx.QueryRowContext(ctx, inFlightQuery, j.ImageID, string(text)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -112,18 +112,27 @@ func (s *Store) Job(ctx context.Context, id job.ID) (job.Job, error) {
 
 // Jobs implements job.Jobs.
 func (s *Store) Jobs(ctx context.Context, f job.Filter, after job.ID, limit int) ([]job.Job, error) {
-	var (
-		where []string
-		args  []any
-	)
+	query, args := listing(f, after, limit)
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	found, err := all(rows, err, scanJob)
+	if err != nil {
+		return nil, classify(err, "listing jobs")
+	}
+	return found, withResults(ctx, s.reads, found...)
+}
+
+// listing is the query for the jobs that f lets through. It says of a batch and of a tenant that they are not empty, because the
+// indexes over them hold no others.
+func listing(f job.Filter, after job.ID, limit int) (query string, args []any) {
+	var where []string
 	if f.Image != "" {
 		where, args = append(where, "image_id = ?"), append(args, f.Image)
 	}
 	if f.Batch != "" {
-		where, args = append(where, "batch_id = ?"), append(args, f.Batch)
+		where, args = append(where, "batch_id <> '' AND batch_id = ?"), append(args, f.Batch)
 	}
 	if f.Tenant != "" {
-		where, args = append(where, "tenant = ?"), append(args, f.Tenant)
+		where, args = append(where, "tenant <> '' AND tenant = ?"), append(args, f.Tenant)
 	}
 	if f.Reason != "" {
 		where, args = append(where, "failure ->> '$.Reason' = ?"), append(args, f.Reason)
@@ -137,16 +146,11 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter, after job.ID, limit int)
 	if after != "" {
 		where, args = append(where, "id < ?"), append(args, after)
 	}
-	query := "SELECT " + jobColumns + " FROM jobs"
+	query = "SELECT " + jobColumns + " FROM jobs"
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
-	rows, err := s.reads.QueryContext(ctx, query+" ORDER BY id DESC LIMIT ?", append(args, limit)...)
-	found, err := all(rows, err, scanJob)
-	if err != nil {
-		return nil, classify(err, "listing jobs")
-	}
-	return found, withResults(ctx, s.reads, found...)
+	return query + " ORDER BY id DESC LIMIT ?", append(args, limit)
 }
 
 // Update implements job.Jobs; the writer's turn keeps other changes out.

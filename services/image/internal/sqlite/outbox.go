@@ -11,16 +11,22 @@ import (
 	"calotype/services/image/internal/job"
 )
 
+const (
+	postQuery = `INSERT INTO outbox (job_id, topic, message_id, headers, body, created, class, tenant, turn)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1 + max(
+			coalesce((SELECT max(turn) FROM outbox WHERE class = ?7 AND tenant = ?8), 0),
+			coalesce((SELECT min(turn) FROM outbox WHERE class = ?7), 0)))`
+	relayQuery   = "SELECT sequence, topic, tenant, class, message_id, headers, body FROM outbox WHERE class = ? ORDER BY turn, sequence LIMIT ?"
+	backlogQuery = "SELECT count(*) FROM outbox"
+)
+
 // post puts a message into the outbox and gives it its turn: after its tenant's last, and not before what is next in its class.
 func post(ctx context.Context, tx *sql.Tx, id job.ID, m job.Outgoing) error {
 	headers, err := json.Marshal(m.Headers)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "", "a message's headers cannot be kept")
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO outbox (job_id, topic, message_id, headers, body, created, class, tenant, turn)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1 + max(
-			coalesce((SELECT max(turn) FROM outbox WHERE class = ?7 AND tenant = ?8), 0),
-			coalesce((SELECT min(turn) FROM outbox WHERE class = ?7), 0)))`,
+	_, err = tx.ExecContext(ctx, postQuery,
 		id, m.Topic, m.ID, string(headers), m.Body, micros(time.Now()), m.Class.OrNormal(), m.Tenant)
 	return classify(err, "keeping a message")
 }
@@ -32,15 +38,14 @@ type outgoing struct {
 
 // Backlog implements job.Outbox.
 func (s *Store) Backlog(ctx context.Context) (n int, _ error) {
-	err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM outbox").Scan(&n)
+	err := s.reads.QueryRowContext(ctx, backlogQuery).Scan(&n)
 	return n, classify(err, "counting messages")
 }
 
 // Relay implements job.Outbox. The messages are not kept from other relays: SQLite has no lock for that which would not also keep
 // everybody else from writing while the queue is spoken to.
 func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish func(context.Context, []job.Outgoing) error) (int, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT sequence, topic, tenant, class, message_id, headers, body FROM outbox WHERE class = ? ORDER BY turn, sequence LIMIT ?",
-		class, limit)
+	rows, err := s.reads.QueryContext(ctx, relayQuery, class, limit)
 	waiting, err := all(rows, err, func(row scanner) (o outgoing, err error) {
 		var headers string
 		if err = row.Scan(&o.sequence, &o.Topic, &o.Tenant, &o.Class, &o.ID, &headers, &o.Body); err != nil {

@@ -11,10 +11,30 @@ import (
 	"calotype/services/image/internal/job"
 )
 
+// An index over some of the rows is chosen only by conditions that are written as its own. Where the planner may take another, whose
+// order is not the one that is wanted, the index is named.
+const (
+	staleQuery = `SELECT id FROM jobs INDEXED BY jobs_unfinished WHERE state IN ('queued', 'running') AND updated < ?
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT ?`
+	dueQuery           = "SELECT id FROM jobs INDEXED BY jobs_scheduled WHERE state = 'scheduled' AND not_before <= ? ORDER BY not_before LIMIT ?"
+	expiredImagesQuery = "SELECT id FROM images WHERE expires <= ? ORDER BY expires LIMIT ?"
+	expiredJobsQuery   = "SELECT id FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?"
+	unreferencedQuery  = `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images WHERE digest = value)
+		AND NOT EXISTS (SELECT 1 FROM results WHERE digest = value)`
+	expireReceipts = "DELETE FROM receipts WHERE expires <= ?"
+	expireWebhooks = "DELETE FROM webhooks WHERE ended <= ?"
+	expireBatches  = `DELETE FROM batches WHERE created <= ?
+		AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id <> '' AND batch_id = batches.id)`
+	// Identifiers sort by the time they were made, so the oldest are found without looking at the others.
+	oldestQuery = `SELECT (SELECT min(created) FROM (SELECT * FROM (SELECT created FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1)
+			UNION ALL SELECT * FROM (SELECT created FROM jobs WHERE state = 'running' ORDER BY id LIMIT 1))),
+		(SELECT count(*) FROM outbox), (SELECT created FROM outbox ORDER BY sequence LIMIT 1),
+		(SELECT count(*) FROM webhooks WHERE state = 'pending'), (SELECT min(created) FROM webhooks WHERE state = 'pending')`
+)
+
 // Stale implements job.Upkeep.
 func (s *Store) Stale(ctx context.Context, since time.Time, limit int) ([]job.ID, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND updated < ?
-		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT ?`, micros(since), limit)
+	rows, err := s.reads.QueryContext(ctx, staleQuery, micros(since), limit)
 	found, err := all(rows, err, scan[job.ID])
 	return found, classify(err, "looking for stale jobs")
 }
@@ -22,12 +42,12 @@ func (s *Store) Stale(ctx context.Context, since time.Time, limit int) ([]job.ID
 // Expire implements job.Upkeep.
 func (s *Store) Expire(ctx context.Context, now time.Time) error {
 	return s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for what, old := range map[string]time.Time{
-			"receipts WHERE expires <= ?": now,
-			"webhooks WHERE ended <= ?":   now.Add(-job.KeepWebhooks),
-			"batches WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch_id = batches.id)": now.Add(-job.KeepBatches),
+		for remove, old := range map[string]time.Time{
+			expireReceipts: now,
+			expireWebhooks: now.Add(-job.KeepWebhooks),
+			expireBatches:  now.Add(-job.KeepBatches),
 		} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+what, micros(old)); err != nil {
+			if _, err := tx.ExecContext(ctx, remove, micros(old)); err != nil {
 				return classify(err, "removing what has expired")
 			}
 		}
@@ -37,31 +57,33 @@ func (s *Store) Expire(ctx context.Context, now time.Time) error {
 
 // Due implements job.Upkeep.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]job.ID, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT id FROM jobs WHERE state = 'scheduled' AND not_before <= ? ORDER BY not_before LIMIT ?", micros(now), limit)
+	rows, err := s.reads.QueryContext(ctx, dueQuery, micros(now), limit)
 	found, err := all(rows, err, scan[job.ID])
 	return found, classify(err, "looking for scheduled jobs")
 }
 
 // Expired implements job.Upkeep.
 func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]job.ImageID, []job.ID, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT id FROM images WHERE expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+	rows, err := s.reads.QueryContext(ctx, expiredImagesQuery, micros(now), limit)
 	images, err := all(rows, err, scan[job.ImageID])
 	if err != nil {
 		return nil, nil, classify(err, "looking for expired images")
 	}
-	rows, err = s.reads.QueryContext(ctx, "SELECT id FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+	rows, err = s.reads.QueryContext(ctx, expiredJobsQuery, micros(now), limit)
 	jobs, err := all(rows, err, scan[job.ID])
 	return images, jobs, classify(err, "looking for expired jobs")
 }
 
 // Unreferenced implements job.Upkeep.
 func (s *Store) Unreferenced(ctx context.Context, digests []job.Digest) ([]job.Digest, error) {
+	if len(digests) == 0 {
+		return nil, nil
+	}
 	text, err := json.Marshal(digests)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.reads.QueryContext(ctx, `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images WHERE digest = value)
-		AND NOT EXISTS (SELECT 1 FROM results WHERE digest = value)`, string(text))
+	rows, err := s.reads.QueryContext(ctx, unreferencedQuery, string(text))
 	found, err := all(rows, err, scan[job.Digest])
 	return found, classify(err, "looking for what refers to bytes")
 }
@@ -106,10 +128,7 @@ func (s *Store) Census(ctx context.Context) (job.Census, error) {
 		return job.Census{}, classify(err, "counting jobs")
 	}
 	var job0, message0, webhook0 sql.NullInt64
-	err = s.reads.QueryRowContext(ctx, `SELECT (SELECT min(created) FROM jobs WHERE state IN ('queued', 'running')),
-		(SELECT count(*) FROM outbox), (SELECT min(created) FROM outbox),
-		(SELECT count(*) FROM webhooks WHERE state = 'pending'), (SELECT min(created) FROM webhooks WHERE state = 'pending')`).
-		Scan(&job0, &c.Outbox, &message0, &c.Webhooks, &webhook0)
+	err = s.reads.QueryRowContext(ctx, oldestQuery).Scan(&job0, &c.Outbox, &message0, &c.Webhooks, &webhook0)
 	if err != nil {
 		return job.Census{}, classify(err, "counting messages")
 	}

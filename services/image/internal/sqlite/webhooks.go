@@ -4,13 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 )
 
-const webhookColumns = "id, job_id, url, body, state, attempts, due, answer, created, ended"
+const (
+	webhookColumns = "id, job_id, url, body, state, attempts, due, answer, created, ended"
+	claimQuery     = "SELECT " + webhookColumns + " FROM webhooks INDEXED BY webhooks_due WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?"
+)
 
 func scanWebhook(row scanner) (w job.Webhook, err error) {
 	var due, created int64
@@ -29,15 +33,22 @@ func insertWebhook(ctx context.Context, tx *sql.Tx, w job.Webhook) error {
 // Claim implements job.Webhooks.
 func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) (claimed []job.Webhook, err error) {
 	var n int // most looks find nothing, and need no turn at writing
-	err = s.reads.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM webhooks WHERE state = 'pending' AND due <= ? LIMIT 1)", micros(now)).Scan(&n)
+	err = s.reads.QueryRowContext(ctx, "SELECT count(*) FROM ("+claimQuery+")", micros(now), 1).Scan(&n)
 	if err != nil || n == 0 {
 		return nil, classify(err, "looking for notices")
 	}
 	err = s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `UPDATE webhooks SET due = ? WHERE id IN
-			(SELECT id FROM webhooks WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?) RETURNING `+webhookColumns, micros(until), micros(now), limit)
-		claimed, err = all(rows, err, scanWebhook)
-		return classify(err, "taking notices")
+		rows, err := tx.QueryContext(ctx, claimQuery, micros(now), limit)
+		if claimed, err = all(rows, err, scanWebhook); err != nil {
+			return classify(err, "looking for notices")
+		}
+		for i := range claimed {
+			claimed[i].Due = when(micros(until))
+			if _, err := tx.ExecContext(ctx, "UPDATE webhooks SET due = ? WHERE id = ?", micros(until), claimed[i].ID); err != nil {
+				return classify(err, "taking notices")
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -60,8 +71,18 @@ func (s *Store) Settle(ctx context.Context, id job.WebhookID, attempts int, o jo
 
 // Webhooks implements job.Webhooks.
 func (s *Store) Webhooks(ctx context.Context, f job.WebhookFilter, after job.WebhookID, limit int) ([]job.Webhook, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+webhookColumns+` FROM webhooks WHERE (?1 = '' OR job_id = ?1) AND (?2 = '' OR state = ?2)
-		AND (?3 = '' OR id < ?3) ORDER BY id DESC LIMIT ?4`, f.Job, f.State, after, limit)
+	where, args := []string{"true"}, []any{} // an index is of use to conditions that are there, not to such as may hold for all
+	if f.Job != "" {
+		where, args = append(where, "job_id = ?"), append(args, f.Job)
+	}
+	if f.State != "" {
+		where, args = append(where, "state = ?"), append(args, f.State)
+	}
+	if after != "" {
+		where, args = append(where, "id < ?"), append(args, after)
+	}
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+webhookColumns+" FROM webhooks WHERE "+strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT ?",
+		append(args, limit)...)
 	found, err := all(rows, err, scanWebhook)
 	return found, classify(err, "listing notices")
 }

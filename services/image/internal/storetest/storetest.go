@@ -23,6 +23,34 @@ type Suite struct {
 // Run tries everything that job.Store promises.
 func Run(t *testing.T, s Suite) {
 	for name, test := range map[string]func(*testing.T, Suite){
+		"Turns":             testTurns,
+		"TurnsOfMany":       testTurnsOfMany,
+		"TurnsInOrder":      testTurnsInOrder,
+		"ClassesApart":      testClassesApart,
+		"Backlog":           testBacklog,
+		"Unique":            testUnique,
+		"ConcurrentUnique":  testConcurrentUnique,
+		"Batches":           testBatches,
+		"LargeBatch":        testLargeBatch,
+		"BatchReceipts":     testBatchReceipts,
+		"Notices":           testNotices,
+		"Claims":            testClaims,
+		"ConcurrentClaims":  testConcurrentClaims,
+		"Settle":            testSettle,
+		"Replay":            testReplay,
+		"NoticesListed":     testNoticesListed,
+		"Scheduled":         testScheduled,
+		"Expired":           testExpired,
+		"ExpireTheOld":      testExpireTheOld,
+		"Drop":              testDrop,
+		"Unreferenced":      testUnreferenced,
+		"Lead":              testLead,
+		"Wishes":            testWishes,
+		"MoreFilters":       testMoreFilters,
+		"Progress":          testProgress,
+		"StrangeText":       testStrangeText,
+		"RelayHolds":        testRelayHolds,
+		"ForgetWhileRelay":  testForgetWhileRelayed,
 		"Images":            testImages,
 		"Forget":            testForget,
 		"Commit":            testCommit,
@@ -74,6 +102,33 @@ func newRecipe() recipe.Recipe {
 func newJob(im job.Image) job.Commit {
 	j, events := job.Accept(job.Job{ID: ids.Job(epoch), ImageID: im.ID, Original: im.Digest, Recipe: newRecipe(), Preset: "web"}, epoch)
 	return job.Commit{Jobs: []job.Change{{Job: j, Events: events, Outbox: []job.Outgoing{outgoing(j)}}}}
+}
+
+// jobLike is a job with wishes, accepted, with its message unless it waits for its time.
+func jobLike(im job.Image, w job.Wishes) job.Change {
+	j, events := job.Accept(job.Job{ID: ids.Job(epoch), ImageID: im.ID, Original: im.Digest, Recipe: newRecipe(), Preset: "web", Wishes: w}, epoch)
+	c := job.Change{Job: j, Events: events}
+	if j.State == job.Queued {
+		c.Outbox = []job.Outgoing{outgoing(j)}
+	}
+	return c
+}
+
+// anImage commits an image without a job.
+func anImage(t *testing.T, s job.Store, n int) job.Image {
+	t.Helper()
+	im := newImage(n)
+	commit(t, s, job.Commit{Image: &im})
+	return im
+}
+
+// withWishes commits an image and a job like this on it.
+func withWishes(t *testing.T, s job.Store, w job.Wishes) job.Job {
+	t.Helper()
+	im := newImage(1)
+	c := jobLike(im, w)
+	commit(t, s, job.Commit{Image: &im, Jobs: []job.Change{c}})
+	return c.Job
 }
 
 func outgoing(j job.Job) job.Outgoing {

@@ -9,6 +9,7 @@ CREATE TABLE batches (
     total   INTEGER NOT NULL,
     created INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX batches_by_age ON batches (created);
 
 ALTER TABLE jobs ADD COLUMN batch_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
@@ -22,6 +23,7 @@ ALTER TABLE jobs ADD COLUMN phase TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN percent INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN expires INTEGER;
 CREATE INDEX jobs_by_batch ON jobs (batch_id, state) WHERE batch_id <> '';
+CREATE INDEX jobs_by_tenant ON jobs (tenant, id) WHERE tenant <> '';
 CREATE INDEX jobs_by_expiry ON jobs (expires) WHERE expires IS NOT NULL;
 CREATE INDEX jobs_scheduled ON jobs (not_before) WHERE state = 'scheduled';
 CREATE INDEX results_by_digest ON results (digest);
@@ -67,6 +69,7 @@ CREATE TABLE webhooks (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhooks_by_job ON webhooks (job_id);
 CREATE INDEX webhooks_due ON webhooks (due) WHERE state = 'pending';
+CREATE INDEX webhooks_by_state ON webhooks (state, id);
 CREATE INDEX webhooks_ended ON webhooks (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE leaders (
