@@ -6,38 +6,87 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"calotype/cmd/calotype/internal/rest"
 	imagev1 "calotype/proto/image/v1"
 )
 
 func newJobs(e *env) *cobra.Command {
-	var image, state string
+	var f rest.Filter
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "List jobs, the newest first",
+		Short: "List jobs, the newest first, or queue ended ones again",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, known := imagev1.Job_State_value[strings.ToUpper(state)]; state != "" && !known {
-				return usageError{fmt.Errorf("--state %q is none of queued, running, succeeded, failed, cancelled, dead", state)}
-			}
-			c, err := e.client()
+			c, err := e.filtering(&f)
 			if err != nil {
 				return err
 			}
-			jobs, err := c.Jobs(cmd.Context(), limit, image, strings.ToUpper(state))
+			jobs, err := c.Jobs(cmd.Context(), limit, f)
 			if err != nil {
 				return err
 			}
 			return e.printJobs(jobs)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&image, "image", "", "only the jobs of this image")
-	f.StringVar(&state, "state", "", "only jobs in this state: queued, running, succeeded, failed, cancelled, dead")
-	f.IntVarP(&limit, "limit", "n", 20, "how many at most")
+	cmd.Flags().StringVar(&f.State, "state", "", "only jobs in this state: scheduled, queued, running, succeeded, failed, cancelled, dead")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "how many at most")
+	filterFlags(cmd.Flags(), &f)
+	cmd.AddCommand(newRedrive(e))
 	return cmd
+}
+
+func newRedrive(e *env) *cobra.Command {
+	var f rest.Filter
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "redrive",
+		Short:   "Queue again the jobs that ended without success, the newest first",
+		Example: "  calotype jobs redrive --state failed --reason STORAGE_UNAVAILABLE --tenant shop",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := e.filtering(&f)
+			if err != nil {
+				return err
+			}
+			done, err := c.Redrive(cmd.Context(), limit, f)
+			if err != nil {
+				return err
+			}
+			if e.json {
+				return e.print(done)
+			}
+			fmt.Fprintf(e.out, "%d jobs queued again", done.GetRedriven())
+			if done.GetRemaining() {
+				fmt.Fprint(e.out, "; more are left, run it again")
+			}
+			fmt.Fprintln(e.out)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&f.State, "state", "dead", "which jobs: failed, cancelled or dead")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 1000, "how many at most")
+	filterFlags(cmd.Flags(), &f)
+	return cmd
+}
+
+func filterFlags(flags *pflag.FlagSet, f *rest.Filter) {
+	flags.StringVar(&f.Image, "image", "", "only the jobs of this image")
+	flags.StringVar(&f.Batch, "batch", "", "only the jobs of this batch")
+	flags.StringVar(&f.Tenant, "tenant", "", "only the jobs of this tenant")
+	flags.StringVar(&f.Reason, "reason", "", "only jobs that failed for this reason, for example BROKEN_IMAGE")
+}
+
+// filtering checks the state that a filter names, and connects.
+func (e *env) filtering(f *rest.Filter) (*rest.Client, error) {
+	upper := strings.ToUpper(f.State)
+	if _, known := imagev1.Job_State_value[upper]; upper != "" && !known {
+		return nil, usageError{fmt.Errorf("--state %q is none of scheduled, queued, running, succeeded, failed, cancelled, dead", f.State)}
+	}
+	f.State = upper
+	return e.client()
 }
 
 func (e *env) printJobs(jobs []*imagev1.Job) error {
@@ -116,6 +165,12 @@ func (e *env) printJob(c *rest.Client, j *imagev1.Job) error {
 		row("state", word(j.State))
 		row("image", j.ImageId)
 		row("preset", orDash(j.Preset))
+		if p := j.GetProgress(); j.GetState() == imagev1.Job_RUNNING {
+			row("progress", fmt.Sprintf("%d%% %s", p.GetPercent(), p.GetPhase()))
+		}
+		if b := j.GetBatchId(); b != "" {
+			row("batch", b)
+		}
 		row("attempts", j.Attempts)
 		row("node", orDash(j.Node))
 		row("created", age(j.CreateTime))

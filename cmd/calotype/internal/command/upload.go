@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +21,7 @@ type upload struct {
 	client   *rest.Client
 	preset   string
 	variants []string
+	options  url.Values
 	wait     bool
 	out      string
 	parallel int
@@ -39,6 +41,20 @@ func newUpload(e *env) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&u.preset, "preset", "p", "", "preset to run: thumb, card, web, hero, or one of the server's own")
 	f.StringArrayVar(&u.variants, "variant", nil, "a variant to make, NAME:OPTIONS in the URL grammar; may be repeated")
+	u.options = url.Values{}
+	for _, o := range []struct{ flag, parameter, usage string }{
+		{"priority", "priority", "how urgent it is: interactive, normal or bulk"},
+		{"tenant", "tenant", "whose work it is; tenants take turns"},
+		{"webhook", "webhook_url", "a URL that is told of the job's end"},
+		{"not-before", "not_before", "when to begin, in RFC 3339, for example 2026-05-04T03:02:01Z"},
+		{"ttl", "ttl", "how long the job and its results are kept, for example 72h"},
+		{"image-ttl", "image_ttl", "how long the image is kept with everything made from it, for example 720h"},
+	} {
+		f.Func(o.flag, o.usage, func(value string) error {
+			u.options.Set(o.parameter, value)
+			return nil
+		})
+	}
 	f.BoolVarP(&u.wait, "wait", "w", false, "wait until the variants are made")
 	f.StringVarP(&u.out, "output", "o", "", "folder to download the variants to, as NAME-VARIANT.EXT; implies --wait")
 	f.IntVar(&u.parallel, "parallel", 4, "how many files to send at once")
@@ -81,7 +97,7 @@ func (u *upload) run(ctx context.Context, files []string) error {
 // one takes a file all the way.
 func (u *upload) one(ctx context.Context, file string) error {
 	line := u.screen.line(file)
-	made, err := u.client.Upload(ctx, rest.Upload{Path: file, Preset: u.preset, Variants: u.variants, Progress: line.progress})
+	made, err := u.client.Upload(ctx, rest.Upload{Path: file, Preset: u.preset, Variants: u.variants, Options: u.options, Progress: line.progress})
 	if err != nil {
 		line.failed(err)
 		return err

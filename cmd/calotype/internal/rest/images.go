@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,7 +20,8 @@ import (
 type Upload struct {
 	Path     string
 	Preset   string
-	Variants []string // "name:options"
+	Variants []string   // "name:options"
+	Options  url.Values // how the job is to be run, as the upload's parameters; may be nil
 	// Progress wraps the file's bytes as they go out; nil is none. It is called again when the upload is.
 	Progress func(r io.Reader, size int64) io.Reader
 }
@@ -35,6 +37,7 @@ func (c *Client) Upload(ctx context.Context, u Upload) (*imagev1.CreateImageResp
 	for _, v := range u.Variants {
 		query.Add("variants", v)
 	}
+	maps.Copy(query, u.Options)
 	resp, err := c.do(ctx, request{
 		method: http.MethodPost, path: "/v1/images", query: query, repeatable: true,
 		header: http.Header{"Content-Type": {"application/octet-stream"}, "Idempotency-Key": {hex.EncodeToString(key)}, "Expect": {"100-continue"}},
@@ -77,15 +80,19 @@ func (c *Client) Image(ctx context.Context, id string) (*imagev1.Image, error) {
 	return out, c.get(ctx, "/v1/images/"+url.PathEscape(id), nil, out)
 }
 
-// Jobs lists at most limit jobs, the newest first; image and state narrow it down when set.
-func (c *Client) Jobs(ctx context.Context, limit int, image, state string) ([]*imagev1.Job, error) {
+// Filter narrows jobs down by what is set.
+type Filter struct {
+	State, Reason, Image, Batch, Tenant string
+}
+
+// Jobs lists at most limit jobs that f lets through, the newest first.
+func (c *Client) Jobs(ctx context.Context, limit int, f Filter) ([]*imagev1.Job, error) {
 	var all []*imagev1.Job
 	query := url.Values{}
-	if image != "" {
-		query.Set("image_id", image)
-	}
-	if state != "" {
-		query.Set("state", state)
+	for name, value := range map[string]string{"state": f.State, "reason": f.Reason, "image_id": f.Image, "batch_id": f.Batch, "tenant": f.Tenant} {
+		if value != "" {
+			query.Set(name, value)
+		}
 	}
 	for len(all) < limit {
 		query.Set("page_size", strconv.Itoa(min(limit-len(all), 1000)))
@@ -118,4 +125,12 @@ func (c *Client) Cancel(ctx context.Context, id string) (*imagev1.Job, error) {
 func (c *Client) Retry(ctx context.Context, id string) (*imagev1.Job, error) {
 	out := &imagev1.Job{}
 	return out, c.post(ctx, "/v1/jobs/"+url.PathEscape(id)+":retry", &imagev1.RetryJobRequest{}, out)
+}
+
+// Redrive queues again up to limit jobs that ended without success and that f lets through; 0 is as many as one request may.
+func (c *Client) Redrive(ctx context.Context, limit int, f Filter) (*imagev1.RedriveJobsResponse, error) {
+	out := &imagev1.RedriveJobsResponse{}
+	return out, c.post(ctx, "/v1/jobs:redrive", &imagev1.RedriveJobsRequest{
+		State: imagev1.Job_State(imagev1.Job_State_value[f.State]), Reason: f.Reason, ImageId: f.Image, BatchId: f.Batch, Tenant: f.Tenant, Limit: int32(limit),
+	}, out)
 }
