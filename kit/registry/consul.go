@@ -14,6 +14,8 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-cleanhttp"
 	"go-micro.dev/v4/registry"
+
+	"calotype/kit/fault"
 )
 
 // consul is the plugin with what it lacks: it would open a connection for each renewal, keep to the first agent that answered at
@@ -24,6 +26,36 @@ type consul struct {
 }
 
 func newConsul(cfg Config) (registry.Registry, error) {
+	c, err := agents(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		return nil, fmt.Errorf("making Consul's client: %w", err)
+	}
+	return &consul{Registry: plugin.NewRegistry(plugin.Config(c)), api: client}, nil
+}
+
+// Agents makes a client of the Consul agents that cfg names, for what else is kept there, whatever cfg.Kind says: the next agent is
+// asked when one does not answer.
+func Agents(cfg Config) (*api.Client, error) {
+	cfg.Kind = Consul
+	if fs := cfg.Validate(); len(fs) > 0 {
+		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the registry configuration is wrong", Fields: fs}
+	}
+	c, err := agents(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(c)
+	if err != nil {
+		return nil, fmt.Errorf("making Consul's client: %w", err)
+	}
+	return client, nil
+}
+
+func agents(cfg Config) (*api.Config, error) {
 	c := api.Config{Datacenter: cfg.Datacenter, Token: cfg.Token.Reveal(), Scheme: "http"}
 	transport := cleanhttp.DefaultPooledTransport()
 	transport.DialContext = (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext
@@ -48,11 +80,7 @@ func newConsul(cfg Config) (registry.Registry, error) {
 	}
 	c.Address = agents[0]
 	c.HttpClient = &http.Client{Transport: &failover{agents: agents, next: transport}}
-	client, err := api.NewClient(&c)
-	if err != nil {
-		return nil, fmt.Errorf("making Consul's client: %w", err)
-	}
-	return &consul{Registry: plugin.NewRegistry(plugin.Config(&c)), api: client}, nil
+	return &c, nil
 }
 
 // hostPort adds Consul's port where there is none.
