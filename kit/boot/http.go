@@ -15,10 +15,10 @@ import (
 
 	"go-micro.dev/v4/registry"
 	"go-micro.dev/v4/server"
-	"go-micro.dev/v4/util/addr"
 
 	"calotype/kit/logging"
 	"calotype/kit/metrics"
+	"calotype/kit/registration"
 	kitregistry "calotype/kit/registry"
 	"calotype/kit/tracing"
 )
@@ -77,7 +77,7 @@ type httpServer struct {
 
 	leaving  atomic.Bool
 	mu       sync.Mutex
-	reg      *kitregistry.Registration
+	reg      *registration.Registration
 	started  bool
 	draining context.Context
 	drain    context.CancelFunc
@@ -125,7 +125,7 @@ func (s *httpServer) Err() error                { return s.err }
 func (s *httpServer) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	address, err := advertised(s.advertise, s.Addr())
+	address, err := registration.Address(s.advertise, s.Addr())
 	if err != nil {
 		return err
 	}
@@ -145,34 +145,12 @@ func (s *httpServer) Start() error {
 		md = map[string]string{}
 	}
 	md["protocol"], md["server"], md["version"], md["registry"] = scheme, "http", s.opts.Version, s.opts.Registry.String()
-	s.reg = kitregistry.Register(s.opts.Registry, s.cfg, &registry.Service{
+	cfg := registration.Config{Registry: s.opts.Registry, TTL: s.cfg.TTL, Interval: s.cfg.Interval, Log: s.log}
+	s.reg = registration.Start(cfg, &registry.Service{
 		Name: s.opts.Name, Version: s.opts.Version,
 		Nodes: []*registry.Node{{Id: s.opts.Name + "-" + s.opts.Id, Address: address, Metadata: md}},
-	}, s.log)
+	})
 	return nil
-}
-
-// advertised is where others reach a listener: as told, else where it listens, with an address of this machine for "all of them".
-func advertised(told, listen string) (string, error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", err
-	}
-	if told != "" {
-		host = told
-		if h, p, err := net.SplitHostPort(told); err == nil {
-			host = h
-			if p != "" && p != "0" {
-				port = p
-			}
-		}
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		if host, err = addr.Extract(""); err != nil {
-			return "", fmt.Errorf("finding an address to advertise: %w", err)
-		}
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 func (s *httpServer) Deregister(ctx context.Context) error {

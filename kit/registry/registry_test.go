@@ -1,16 +1,13 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,77 +214,4 @@ func TestChanges(t *testing.T) {
 	if d := cmp.Diff(want, changes(before, now)); d != "" {
 		t.Error(d)
 	}
-}
-
-// pass lets the time of a synctest bubble go by.
-func pass(d time.Duration) { <-time.After(d) }
-
-// flaky is a registry that is away at first, or hangs.
-type flaky struct {
-	registry.Registry
-	registered, deregistered atomic.Int64
-	away                     atomic.Bool
-	hang                     chan struct{}
-}
-
-func (f *flaky) Register(*registry.Service, ...registry.RegisterOption) error {
-	if f.hang != nil {
-		<-f.hang
-	}
-	if f.away.Load() {
-		return errors.New("away")
-	}
-	f.registered.Add(1)
-	return nil
-}
-
-func (f *flaky) Deregister(*registry.Service, ...registry.DeregisterOption) error {
-	f.deregistered.Add(1)
-	return nil
-}
-
-func TestRegistrationRenews(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &flaky{}
-		f.away.Store(true)
-		g := Register(f, DefaultConfig(), service, slog.New(slog.DiscardHandler))
-		pass(2 * time.Second)
-		f.away.Store(false)
-		pass(time.Second)
-		synctest.Wait()
-		if f.registered.Load() != 1 {
-			t.Errorf("a registry that came back got %d registrations", f.registered.Load())
-		}
-		pass(4 * DefaultConfig().Interval)
-		synctest.Wait()
-		if n := f.registered.Load(); n != 5 {
-			t.Errorf("%d registrations after four intervals", n)
-		}
-		if err := g.End(t.Context()); err != nil {
-			t.Error(err)
-		}
-		n := f.registered.Load()
-		pass(time.Minute)
-		if f.registered.Load() != n || f.deregistered.Load() != 1 {
-			t.Error("it goes on after its end")
-		}
-	})
-}
-
-func TestRegistrationDoesNotWaitForARegistryThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &flaky{hang: make(chan struct{})}
-		start := time.Now()
-		g := Register(f, DefaultConfig(), service, slog.New(slog.DiscardHandler))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := g.End(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != answer+time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-		close(f.hang)
-		synctest.Wait()
-		if f.deregistered.Load() != 1 {
-			t.Error("what arrived late was not taken back")
-		}
-	})
 }

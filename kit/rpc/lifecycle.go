@@ -7,6 +7,8 @@ import (
 	"log/slog"
 
 	"google.golang.org/grpc"
+
+	"calotype/kit/registration"
 )
 
 // Start serves and registers. A registry that does not answer does not fail it: registering is tried again until it succeeds.
@@ -19,11 +21,11 @@ func (s *Server) Start() error {
 	if s.draining.Err() != nil {
 		return errors.New("rpc: the server has stopped")
 	}
-	reg, err := newRegistration(s.opts, s.Addr(), s.endpoints, s.log)
+	address, err := registration.Address(s.opts.Advertise, s.Addr())
 	if err != nil {
-		return err
+		return fmt.Errorf("rpc: set server.Advertise: %w", err)
 	}
-	s.started, s.reg = true, reg
+	s.started = true
 	s.name, s.wrappers = s.opts.Name, s.opts.HdlrWrappers
 	s.SetServing(true)
 	go func() {
@@ -33,7 +35,9 @@ func (s *Server) Start() error {
 			s.log.Error("the server ended", slog.String("error", err.Error()))
 		}
 	}()
-	s.reg.start()
+	o := s.opts
+	s.reg = registration.Start(registration.Config{Registry: o.Registry, TTL: o.RegisterTTL, Interval: o.RegisterInterval, Check: o.RegisterCheck, Log: s.log},
+		registered(o, address, s.endpoints))
 	return nil
 }
 
@@ -50,7 +54,7 @@ func (s *Server) Running() int { return int(s.running.Load()) }
 func (s *Server) Registered() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reg != nil && s.reg.known.Load()
+	return s.reg != nil && s.reg.Known()
 }
 
 // Deregister takes the server out of the registry and keeps it out. Calls are still served: the news needs its time to travel.
@@ -61,7 +65,7 @@ func (s *Server) Deregister(ctx context.Context) error {
 	if reg == nil {
 		return nil
 	}
-	return reg.end(ctx)
+	return reg.End(ctx)
 }
 
 // Draining is closed when the drain begins: handlers of endless streams end them then, with Unavailable.

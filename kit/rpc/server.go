@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
+
+	"calotype/kit/registration"
 )
 
 // Server is a go-micro server.Server over an ordinary *grpc.Server. Options, handlers and wrappers are set before Start and
@@ -35,7 +37,7 @@ type Server struct {
 	name     string                  // likewise
 
 	endpoints []*registry.Endpoint
-	reg       *registration
+	reg       *registration.Registration
 	shedder   *shedder // nil: everything is admitted
 	running   atomic.Int64
 	draining  context.Context

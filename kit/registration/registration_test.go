@@ -1,0 +1,114 @@
+package registration
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go-micro.dev/v4/registry"
+)
+
+const interval = 2500 * time.Millisecond
+
+var service = &registry.Service{Name: "greeter", Nodes: []*registry.Node{{Id: "greeter-1", Address: "127.0.0.1:1"}}}
+
+func settings(r registry.Registry) Config {
+	return Config{Registry: r, TTL: 8 * time.Second, Interval: interval, Log: slog.New(slog.DiscardHandler)}
+}
+
+// pass lets the time of a synctest bubble go by.
+func pass(d time.Duration) { <-time.After(d) }
+
+// flaky is a registry that is away at first, or hangs.
+type flaky struct {
+	registry.Registry
+	registered, deregistered atomic.Int64
+	away                     atomic.Bool
+	hang                     chan struct{}
+}
+
+func (f *flaky) Register(*registry.Service, ...registry.RegisterOption) error {
+	if f.hang != nil {
+		<-f.hang
+	}
+	if f.away.Load() {
+		return errors.New("away")
+	}
+	f.registered.Add(1)
+	return nil
+}
+
+func (f *flaky) Deregister(*registry.Service, ...registry.DeregisterOption) error {
+	f.deregistered.Add(1)
+	return nil
+}
+
+func TestRegistrationRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{}
+		f.away.Store(true)
+		g := Start(settings(f), service)
+		pass(2 * time.Second)
+		f.away.Store(false)
+		pass(time.Second)
+		synctest.Wait()
+		if f.registered.Load() != 1 {
+			t.Errorf("a registry that came back got %d registrations", f.registered.Load())
+		}
+		pass(4 * interval)
+		synctest.Wait()
+		if n := f.registered.Load(); n != 5 {
+			t.Errorf("%d registrations after four intervals", n)
+		}
+		if err := g.End(t.Context()); err != nil {
+			t.Error(err)
+		}
+		n := f.registered.Load()
+		pass(time.Minute)
+		if f.registered.Load() != n || f.deregistered.Load() != 1 {
+			t.Error("it goes on after its end")
+		}
+	})
+}
+
+func TestRegistrationDoesNotWaitForARegistryThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &flaky{hang: make(chan struct{})}
+		start := time.Now()
+		g := Start(settings(f), service)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.End(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != patience+time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		close(f.hang)
+		synctest.Wait()
+		if f.deregistered.Load() != 1 {
+			t.Error("what arrived late was not taken back")
+		}
+	})
+}
+
+func (f *flaky) String() string { return "flaky" }
+
+func TestAddress(t *testing.T) {
+	const listen = "127.0.0.1:4000"
+	for told, want := range map[string]string{
+		"": listen, "node": "node:4000", "node:5000": "node:5000", "node:0": "node:4000", "[::1]": "[::1]:4000", "[::1]:5000": "[::1]:5000",
+	} {
+		if got, err := Address(told, listen); err != nil || got != want {
+			t.Errorf("told %q, others are told %q, %v, want %q", told, got, err, want)
+		}
+	}
+	if got, err := Address("", "[::]:4000"); err != nil || strings.HasPrefix(got, "[::]") || !strings.HasSuffix(got, ":4000") {
+		t.Errorf("for all addresses of this machine others are told %q, %v", got, err)
+	}
+	if _, err := Address("node:1", "/run/socket"); err == nil {
+		t.Error("a socket has no address for others")
+	}
+}
