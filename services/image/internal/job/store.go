@@ -121,7 +121,7 @@ type Webhooks interface {
 	// Claim takes up to limit pending notices that are due at now, the longest due first, and makes them due at until, so that nobody else
 	// takes them before.
 	Claim(ctx context.Context, now, until time.Time, limit int) ([]Webhook, error)
-	// Settle notes the outcome of an attempt. One that was settled meanwhile, or is gone, is left as it is: attempts is what the
+	// Settle notes the outcome of an attempt, or that there was none. One that was settled meanwhile, or is gone, is left as it is: attempts is what the
 	// claimed notice had.
 	Settle(ctx context.Context, id WebhookID, attempts int, o WebhookOutcome) error
 	// Webhooks gives up to limit notices that f lets through, the newest first (by ID), older than the one named; "" begins.

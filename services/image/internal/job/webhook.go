@@ -47,6 +47,7 @@ type WebhookFilter struct {
 // WebhookOutcome is what came of an attempt to send.
 type WebhookOutcome struct {
 	State  WebhookState // pending: it is tried again at Due
+	Unsent bool         // it was claimed and not sent: its attempts and its answer stay as they are
 	Answer string
 	Due    time.Time
 	Time   time.Time

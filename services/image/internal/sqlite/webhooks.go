@@ -63,8 +63,8 @@ func (s *Store) Settle(ctx context.Context, id job.WebhookID, attempts int, o jo
 		ended = o.Time
 	}
 	return s.write.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE webhooks SET state = ?, attempts = attempts + 1, due = ?, answer = ?, ended = ? WHERE id = ? AND state = 'pending' AND attempts = ?",
-			o.State, micros(o.Due), o.Answer, nullMicros(ended), id, attempts)
+		_, err := tx.ExecContext(ctx, "UPDATE webhooks SET state = ?1, attempts = attempts + iif(?2, 0, 1), due = ?3, answer = iif(?2, answer, ?4), ended = ?5 WHERE id = ?6 AND state = 'pending' AND attempts = ?7",
+			o.State, o.Unsent, micros(o.Due), o.Answer, nullMicros(ended), id, attempts)
 		return classify(err, "noting what came of a notice")
 	})
 }

@@ -146,6 +146,9 @@ func testSettle(t *testing.T, suite Suite) {
 	want[0].Attempts, want[0].Due, want[0].Answer = 1, again.Due, again.Answer
 	settle("it is tried again", 0, 0, again)
 	settle("the same again", 0, 0, done)
+	settle("of another attempt, not sent", 0, 0, job.WebhookOutcome{State: job.WebhookPending, Unsent: true, Due: epoch, Time: epoch})
+	want[0].Due = epoch.Add(2 * time.Second)
+	settle("not sent", 0, 1, job.WebhookOutcome{State: job.WebhookPending, Unsent: true, Answer: "none", Due: want[0].Due, Time: epoch})
 	want[0].Attempts, want[0].State, want[0].Answer, want[0].Due, want[0].Ended = 2, job.WebhookDelivered, "204", done.Due, done.Time
 	settle("delivered", 0, 1, done)
 	settle("after its end", 0, 2, again)
