@@ -23,7 +23,7 @@ type consumer struct {
 	mu      sync.Mutex
 	running map[*lease]struct{} // until it is settled
 	busy    int                 // handlers
-	alone   bool                // a last chance runs
+	alone   bool                // a message that was lost before runs
 	tasks   sync.WaitGroup
 }
 
@@ -58,9 +58,10 @@ func (c *consumer) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	tries := 0
+	share := turns{}
 	for ctx.Err() == nil && !closed(c.q.ending) {
 		if free, idle := c.free(); more && free > 0 {
-			got := claim{topic: c.topic, limit: free, idle: idle}
+			got := claim{topic: c.topic, limit: free, idle: idle, turns: share}
 			if err := c.q.do(ctx, false, func(t tx) error { return c.q.take(t, &got) }); err != nil {
 				if ctx.Err() != nil || closed(c.q.closing) {
 					return

@@ -3,6 +3,7 @@ package litequeue
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"time"
 
 	"calotype/kit/fault"
@@ -10,17 +11,25 @@ import (
 )
 
 const count = `SELECT count(*) FILTER (WHERE leased = 0 OR due <= ?1), count(*) FILTER (WHERE leased = 1 AND due > ?1),
-	min(published) FILTER (WHERE leased = 0 OR due <= ?1) FROM messages WHERE topic = ?2`
+	min(published) FILTER (WHERE leased = 0 OR due <= ?1) FROM messages
+	WHERE topic = ?2 AND class IN (SELECT value FROM json_each(?3))`
 
 // Depth counts what is on disk now. A message whose lease has ended is ready; age counts from publication.
-func (q *Queue) Depth(ctx context.Context, topic string, _ ...job.Class) (job.Depth, error) {
+func (q *Queue) Depth(ctx context.Context, topic string, classes ...job.Class) (job.Depth, error) {
 	if closed(q.closing) {
 		return job.Depth{}, errClosed()
+	}
+	if len(classes) == 0 {
+		classes = job.Classes()
+	}
+	asked, err := json.Marshal(classes)
+	if err != nil {
+		return job.Depth{}, err
 	}
 	var d job.Depth
 	var oldest sql.NullInt64
 	now := time.Now()
-	if err := q.db.QueryRowContext(ctx, count, millis(now), topic).Scan(&d.Ready, &d.Leased, &oldest); err != nil {
+	if err := q.db.QueryRowContext(ctx, count, millis(now), topic, string(asked)).Scan(&d.Ready, &d.Leased, &oldest); err != nil {
 		if ctx.Err() != nil {
 			return job.Depth{}, ctx.Err()
 		}

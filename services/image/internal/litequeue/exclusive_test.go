@@ -84,67 +84,6 @@ func TestExclusiveRefusesCompany(t *testing.T) {
 	}
 }
 
-// A message that kills its process is set aside; those that happened to run beside it are not, however often they died with it.
-func TestTheLastDeliveryIsMadeAlone(t *testing.T) {
-	const limit = 3
-	f := newFile(t, queuetest.Settings{Lease: 10 * patience, MaxDeliveries: limit})
-	f.cfg.Exclusive = true
-	q := f.open(t)
-	publish(t, q, "t", "a", "poison", "b")
-	done, dead := make(chan string, 3), make(chan string, 3)
-	for deaths := 0; len(done)+len(dead) < 3; deaths++ {
-		if deaths > limit {
-			t.Fatalf("still unsettled after %d deaths", deaths)
-		}
-		var mu sync.Mutex
-		running := 0
-		deadly := make(chan struct{}, 3)
-		settled := make(chan struct{}, 3)
-		consume(t, q, "t", 3, func(ctx context.Context, d job.Delivery) job.Verdict {
-			mu.Lock()
-			running++
-			if d.Attempt == limit && running > 1 {
-				t.Errorf("the last delivery of %s has company", d.ID)
-			}
-			everybody := running == 3 || d.Attempt == limit
-			mu.Unlock()
-			defer func() { mu.Lock(); running--; mu.Unlock() }()
-			if d.ID != "poison" && d.Attempt == limit {
-				done <- d.ID
-				settled <- struct{}{}
-				return job.Done()
-			}
-			if everybody {
-				deadly <- struct{}{}
-			}
-			<-ctx.Done()
-			return job.Done()
-		})
-		consume(t, q, "t.dead", 1, func(_ context.Context, d job.Delivery) job.Verdict {
-			dead <- d.ID
-			settled <- struct{}{}
-			return job.Done()
-		})
-		for alive := true; alive && len(done)+len(dead) < 3; {
-			select {
-			case <-deadly:
-				alive = false
-			case <-settled:
-			case <-time.After(patience):
-				t.Fatal("nothing happens")
-			}
-		}
-		q.Kill()
-		q = f.open(t)
-	}
-	if got := receive(t, dead, "dead letter"); got != "poison" {
-		t.Errorf("%s was set aside", got)
-	}
-	if len(done) != 2 {
-		t.Errorf("%d neighbours are done, want 2", len(done))
-	}
-}
-
 // While the file cannot be written, leases cannot be renewed: their owners must know before others may take over.
 func TestAStalledDiskEndsTheHandlersContext(t *testing.T) {
 	f := newFile(t, queuetest.Settings{Lease: 300 * time.Millisecond, MaxDeliveries: 3})

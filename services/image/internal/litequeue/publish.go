@@ -3,13 +3,14 @@ package litequeue
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 )
 
-const insert = `INSERT INTO messages (topic, id, headers, body, published, due) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (topic, id) DO NOTHING`
+const insert = `INSERT INTO messages (topic, class, id, headers, body, published, due) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (topic, id) DO NOTHING`
 
 // Publish stores all messages or none. A message whose ID is queued in the topic already is dropped.
 func (q *Queue) Publish(ctx context.Context, topic string, messages ...job.Message) error {
@@ -18,6 +19,9 @@ func (q *Queue) Publish(ctx context.Context, topic string, messages ...job.Messa
 	for i, m := range messages {
 		if m.ID == "" {
 			return fault.New(fault.Invalid, "NO_MESSAGE_ID", "message %d of %d has no ID", i+1, len(messages))
+		}
+		if !slices.Contains(job.Classes(), m.Class.OrNormal()) {
+			return fault.New(fault.Invalid, "BAD_CLASS", "message %s is of a class that there is not: %q", m.ID, m.Class)
 		}
 		row, err := row(topic, m, now)
 		if err != nil {
@@ -52,5 +56,5 @@ func row(topic string, m job.Message, now int64) ([]any, error) {
 	if body == nil {
 		body = []byte{}
 	}
-	return []any{topic, m.ID, headers, body, now, now}, nil
+	return []any{topic, string(m.Class.OrNormal()), m.ID, headers, body, now, now}, nil
 }

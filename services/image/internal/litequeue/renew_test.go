@@ -72,8 +72,8 @@ func TestRenewalFindsWhatIsLost(t *testing.T) {
 	}
 }
 
-// The last delivery of a message that was lost before is made alone, whatever comes before and after it.
-func TestTheLastDeliveryKeepsOthersWaiting(t *testing.T) {
+// A message that was lost before is delivered alone, whatever comes before and after it.
+func TestWhatWasLostKeepsOthersWaiting(t *testing.T) {
 	q := openLong(t)
 	publish := func(topic, id string) {
 		t.Helper()
@@ -81,7 +81,7 @@ func TestTheLastDeliveryKeepsOthersWaiting(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	began, finish := make(chan string, 10), map[string]chan struct{}{"before": make(chan struct{}), "last": make(chan struct{}), "after": make(chan struct{})}
+	began, finish := make(chan string, 10), map[string]chan struct{}{"before": make(chan struct{}), "lost": make(chan struct{}), "after": make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -106,15 +106,15 @@ func TestTheLastDeliveryKeepsOthersWaiting(t *testing.T) {
 	if got := <-began; got != "before" {
 		t.Fatalf("%s began", got)
 	}
-	change(t, q, "INSERT INTO messages (topic, id, headers, body, published, due, attempt, lost) VALUES ('t', 'last', x'7b7d', x'', 0, 0, 2, 2)")
+	change(t, q, "INSERT INTO messages (topic, id, headers, body, published, due, attempt, lost) VALUES ('t', 'lost', x'7b7d', x'', 0, 0, 1, 1)")
 	publish("t", "after")
 	quiet("while a neighbour runs")
 	close(finish["before"])
-	if got := <-began; got != "last" {
+	if got := <-began; got != "lost" {
 		t.Fatalf("%s began", got)
 	}
 	quiet("while it runs")
-	close(finish["last"])
+	close(finish["lost"])
 	if got := <-began; got != "after" {
 		t.Fatalf("%s began", got)
 	}

@@ -9,8 +9,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// version is what user_version holds; a file of another version is refused.
-const version = 1
+// version is what user_version holds; a file of a later version is refused.
+const version = 2
 
 // In schema, due is the time in Unix milliseconds from which a message may be taken. Of a leased message it is the end of its
 // lease, so that one comparison finds what is new, what waited long enough and what its owner lost. A delivery is known by seq and
@@ -32,6 +32,16 @@ CREATE TABLE messages (
 CREATE INDEX messages_due ON messages (topic, due, leased, published);
 `
 
+// classes came with version 2: a claim asks for each class.
+const classes = `
+ALTER TABLE messages ADD COLUMN class TEXT NOT NULL DEFAULT 'normal';
+DROP INDEX messages_due;
+CREATE INDEX messages_due ON messages (topic, class, due, leased, published);
+`
+
+// steps lead from each version to the next.
+var steps = [version]string{schema, classes}
+
 // openDB opens the file. Write-ahead logging lets counts go on while messages are written; fullfsync makes macOS, too, wait for
 // the disk.
 func openDB(path string) (*sql.DB, error) {
@@ -48,7 +58,7 @@ func openDB(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// migrate creates the schema in a new file, in one transaction that other processes wait for.
+// migrate brings a file, or a new one, to the schema of today, in one transaction that other processes wait for.
 func migrate(ctx context.Context, c *sql.Conn) (err error) {
 	if _, err = c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -62,14 +72,13 @@ func migrate(ctx context.Context, c *sql.Conn) (err error) {
 	if err = c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
 		return err
 	}
-	switch found {
-	case version:
-	case 0:
-		if _, err = c.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", version)); err != nil {
+	if found < 0 || found > version {
+		return fmt.Errorf("the file is of version %d, this program knows %d", found, version)
+	}
+	for i, step := range steps[found:] {
+		if _, err = c.ExecContext(ctx, step+fmt.Sprintf("PRAGMA user_version = %d;", found+i+1)); err != nil {
 			return err
 		}
-	default:
-		return fmt.Errorf("the file is of version %d, this program knows %d", found, version)
 	}
 	_, err = c.ExecContext(ctx, "COMMIT")
 	return err

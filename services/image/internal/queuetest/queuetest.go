@@ -67,6 +67,12 @@ func Exercise(t *testing.T, newBroker func(t *testing.T, s Settings) Broker, tra
 		{"TwoConsumersShare", twoConsumersShare},
 		{"Drains", drains},
 		{"CountsDepth", countsDepth},
+		{"ClassesShareByWeight", classesShare},
+		{"NoClassStarves", noClassStarves},
+		{"KeepsTheClass", keepsTheClass},
+		{"CountsClasses", countsClasses},
+		{"RefusesAnUnknownClass", refusesUnknownClass},
+		{"NeighboursOfThePoisonousLive", neighboursLive},
 		{"LosesNothing", losesNothing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -172,9 +178,9 @@ func numbered(n int) []job.Message {
 	return out
 }
 
-func depth(t *testing.T, q job.Queue, topic string) job.Depth {
+func depth(t *testing.T, q job.Queue, topic string, classes ...job.Class) job.Depth {
 	t.Helper()
-	d, err := q.Depth(context.Background(), topic)
+	d, err := q.Depth(context.Background(), topic, classes...)
 	if err != nil {
 		t.Fatalf("counting: %v", err)
 	}
