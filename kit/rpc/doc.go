@@ -8,5 +8,5 @@
 // nodes that fail and those that fall silent, and repeats on another node what the method's idempotency_level allows, under a
 // budget and within the caller's deadline. Errors come back as *fault.Error; status.FromError reads the status itself.
 //
-// The package knows no service; what it takes of Calotype is kit/fault. docs/rpc.md is its guide.
+// The package knows no service; what it takes of Calotype is kit/fault and kit/registration. docs/rpc.md is its guide.
 package rpc

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	greeterv1 "calotype/proto/greeter/v1"
+	"calotype/test/servers"
 )
 
 // The agent is away for longer than a registration lives (8 s) and longer than any list is kept without asking again (5 s).
@@ -46,4 +47,34 @@ func TestConsulAway(t *testing.T) {
 		}
 	}
 	w.answers(t, "n0", "n1", "n2", "n3", "n4")
+}
+
+// TestTheNextAgentTakesOver kills the agent that is in use, for good. The next one has never heard of any node: each must register there
+// again, no call may fail meanwhile, and nodes that join there are found.
+func TestTheNextAgentTakesOver(t *testing.T) {
+	next := servers.NewConsul(t)
+	w := newWorld(t, next)
+	w.three(t)
+	l := startLoad(t, 100, func(ctx context.Context) (*greeterv1.HelloResponse, error) {
+		return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "x"})
+	})
+	began := time.Now()
+	w.consul.Kill()
+	eventually(t, "the nodes are known at the next agent", func() bool {
+		services, err := w.registry.GetService(service)
+		return err == nil && len(services) == 1 && len(services[0].Nodes) == 3
+	})
+	known := time.Since(began)
+	w.start(t, "n3")
+	used := w.answers(t, "n0", "n1", "n2", "n3")
+	l.end()
+	all, failed := l.between(began, time.Hour)
+	t.Logf("%d calls, %d failed, p99 %v, slowest %v; all nodes are known at the next agent after %v; one that joins there is used %v after it is ready",
+		len(all), len(failed), quantile(all, .99), quantile(all, 1), known.Round(time.Millisecond), used.Round(time.Millisecond))
+	for _, err := range failed {
+		t.Error(err)
+	}
+	if used > time.Second {
+		late(t, "a node that joined at the next agent is used only after %v", used)
+	}
 }

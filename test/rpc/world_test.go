@@ -27,17 +27,22 @@ const service = "rpc-test-node"
 // world is a Consul agent, the nodes that register there, and a client that finds them there.
 type world struct {
 	consul   *servers.Consul
+	agents   []string // that clients and nodes know
 	registry microregistry.Registry
 	client   *rpc.Client
 	greeter  greeterv1.GreeterService
 	books    string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, others ...*servers.Consul) *world {
 	t.Helper()
 	w := &world{consul: servers.NewConsul(t), books: t.TempDir()}
+	w.agents = []string{w.consul.Addr}
+	for _, o := range others {
+		w.agents = append(w.agents, o.Addr)
+	}
 	cfg := registry.DefaultConfig()
-	cfg.Kind, cfg.Addresses = registry.Consul, []string{w.consul.Addr}
+	cfg.Kind, cfg.Addresses = registry.Consul, w.agents
 	var err error
 	if w.registry, err = registry.New(cfg); err != nil {
 		t.Fatal(err)
@@ -60,7 +65,7 @@ func (w *world) start(t *testing.T, id string, env ...string) *servers.Process {
 		Path: self,
 		Env: append([]string{
 			asNode + "=" + id, "RPC_TEST_BOOK=" + w.book(id), "RPC_TEST_SERVICE=" + service,
-			"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + w.consul.Addr, "CALOTYPE_OPS__LISTEN=" + ops,
+			"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + strings.Join(w.agents, ","), "CALOTYPE_OPS__LISTEN=" + ops,
 			"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn", "CALOTYPE_DRAIN__WAIT=1s",
 		}, env...),
 		Ready: func(ctx context.Context, _ *servers.Process) error {
