@@ -24,6 +24,7 @@ import (
 	"calotype/kit/fault"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
+	storagev1 "calotype/proto/storage/v1"
 	"calotype/services/image/app"
 	"calotype/services/image/internal/job"
 )
@@ -44,7 +45,15 @@ func (nodes) Transform(context.Context, *imagev1.TransformRequest, imagev1.Trans
 	return fault.New(fault.Unavailable, "", "not played")
 }
 
-// running is the real manager in this process, and played nodes beside it.
+// blobs plays storage: whatever is touched is there.
+type blobs struct{ storagev1.StorageHandler }
+
+func (blobs) Touch(_ context.Context, in *storagev1.TouchRequest, out *storagev1.Blob) error {
+	out.Digest = in.GetDigest()
+	return nil
+}
+
+// running is the real manager in this process, and played nodes and storage beside it.
 type running struct {
 	*app.App
 	host   *boot.Host
@@ -70,13 +79,19 @@ func start(t *testing.T, folder string) running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	storage, err := host.NewService(proto.Storage, cfg.Service(), func(s server.Server) error {
+		return storagev1.RegisterStorageHandler(s, blobs{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := app.New(cfg, host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, leave := context.WithCancel(context.Background())
 	over := make(chan error, 1)
-	go func() { over <- boot.RunAll(ctx, worker, a) }()
+	go func() { over <- boot.RunAll(ctx, worker, storage, a) }()
 	r := running{App: a, host: host, images: imagev1.NewImagesService(proto.Image, host.Client()), jobs: imagev1.NewJobsService(proto.Image, host.Client())}
 	r.stop = sync.OnceValue(func() error {
 		leave()
