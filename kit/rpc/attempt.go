@@ -18,6 +18,7 @@ type attempt struct {
 	err   error
 	after []func()
 	room  [1]func() // grpc-go asks once
+	wire  wire
 }
 
 func (a *attempt) begin(ctx context.Context, end time.Time) {
@@ -125,6 +126,14 @@ func (a *alarm) off() {
 type wire struct {
 	context.Context
 	own *attempt
+}
+
+func onWire(ctx context.Context, own *attempt) *wire {
+	if own == nil || own.wire.own != nil { // a call wrapper may try twice
+		return &wire{ctx, own}
+	}
+	own.wire = wire{ctx, own}
+	return &own.wire
 }
 
 const coarse = 100 * time.Millisecond // below, every microsecond is told

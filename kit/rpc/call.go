@@ -129,7 +129,7 @@ func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any, o
 	}()
 	w.opts = append(w.opts, t.extra.grpc...)
 	began := cluster.Clock()
-	err := n.Conn.Invoke(&wire{t.extra.context(outgoing(ctx)), own}, t.method.full, t.req.Body(), rsp, w.opts...)
+	err := n.Conn.Invoke(onWire(t.extra.context(outgoing(ctx)), own), t.method.full, t.req.Body(), rsp, w.opts...)
 	v := answered
 	if err != nil {
 		v = c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)

@@ -75,8 +75,8 @@ func (c ServerConfig) grpcOptions() []grpc.ServerOption {
 		// Fixed windows: grpc-go else sends a ping with nearly every call to estimate them.
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
-		// A stack that has grown is kept for the next call.
-		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
+		// Enough for what runs at once: a goroutine made for one call spends a tenth of the call on growing its stack.
+		grpc.NumStreamWorkers(uint32(min(32*runtime.GOMAXPROCS(0), 512))),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: c.Keepalive.Ping, Timeout: c.Keepalive.Timeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: c.Keepalive.MinClientPing, PermitWithoutStream: true}),
 	}
