@@ -108,7 +108,8 @@ func (c *simCell) fail(ctx context.Context) error {
 	return errNoAnswer
 }
 
-func (c *simCell) read(ctx context.Context, index uint64, wait time.Duration) (v view, err error) {
+func (c *simCell) read(ctx context.Context, index uint64, wait time.Duration) (view, error) {
+	var found view // not a result: what is on its way still may arrive later
 	late := time.NewTimer(wait)
 	defer late.Stop()
 	for waiting := index > 0; waiting; {
@@ -127,23 +128,24 @@ func (c *simCell) read(ctx context.Context, index uint64, wait time.Duration) (v
 			return view{}, ctx.Err()
 		}
 	}
-	err = c.ask(ctx, func() {
+	err := c.ask(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		v = view{there: c.there, record: c.record, session: c.session, index: c.index, version: c.index}
+		found = view{there: c.there, record: c.record, session: c.session, index: c.index, version: c.index}
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return v, err
+	return found, err
 }
 
-func (c *simCell) take(ctx context.Context, v view, r record) (session string, ok bool, err error) {
+func (c *simCell) take(ctx context.Context, v view, r record) (string, bool, error) {
+	ok := false
 	c.mu.Lock()
 	c.made++
-	session = fmt.Sprint(c.node, "-", c.made)
+	session := fmt.Sprint(c.node, "-", c.made)
 	c.sessions[session] = true
 	c.mu.Unlock()
-	err = c.ask(ctx, func() {
+	err := c.ask(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if unchanged := c.there == v.there && c.index == v.version || !c.there && !v.there; unchanged && c.session == "" && c.sessions[session] {
@@ -156,8 +158,9 @@ func (c *simCell) take(ctx context.Context, v view, r record) (session string, o
 	return session, ok && err == nil, err
 }
 
-func (c *simCell) beat(ctx context.Context, session string, r record) (ok bool, err error) {
-	err = c.ask(ctx, func() {
+func (c *simCell) beat(ctx context.Context, session string, r record) (bool, error) {
+	ok := false
+	err := c.ask(ctx, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.session == session {
@@ -165,7 +168,7 @@ func (c *simCell) beat(ctx context.Context, session string, r record) (ok bool, 
 			c.touch()
 		}
 	})
-	c.mu.Lock() // what is on its way still may arrive
+	c.mu.Lock()
 	defer c.mu.Unlock()
 	return ok, err
 }
