@@ -40,7 +40,7 @@ func BenchmarkJobs(b *testing.B) {
 	})
 	ctx, cancel := context.WithCancel(b.Context())
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{m.Relay.Run, m.Reports.Run, m.DeadLetters.Run, m.Reconciler.Run, func(ctx context.Context) error {
+	for _, run := range []func(context.Context) error{m.Relay.Run, m.Reports.Run, m.DeadLetters.Run, func(ctx context.Context) error {
 		return queue.Consume(ctx, job.Tasks, 16, func(ctx context.Context, d job.Delivery) job.Verdict { return playSuccess(ctx, b, queue, d) })
 	}} {
 		wg.Go(func() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 
+	"calotype/kit/leader"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
@@ -30,6 +31,7 @@ type Parts struct {
 	Presets   recipe.Catalog
 	Tracer    opentracing.Tracer
 	Log       *slog.Logger
+	Elector   leader.Elector
 	Now       func() time.Time // nil means the clock
 	// Letter writes what a webhook is told of a job's end. Nil: webhooks are off.
 	Letter func(job.Job, job.Event) ([]byte, error)
@@ -53,6 +55,8 @@ type Manager struct {
 	Expirer   *Expirer
 	Collector *Collector
 	Tally     *Tally // of the three
+	// Upkeep does the rounds of these and of the Reconciler, while this manager leads.
+	Upkeep *Upkeep
 }
 
 // New joins the parts. It starts nothing.
@@ -74,7 +78,7 @@ func New(cfg Config, p Parts) *Manager {
 	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice}
 	jobs := &Jobs{desk: desk, store: p.Store, images: p.Store, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
 	tally := newTally()
-	return &Manager{
+	m := &Manager{
 		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: book, wishes: wishes, news: news},
 		Jobs:        jobs,
 		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: book, wishes: wishes, poll: cfg.WatchPoll},
@@ -87,4 +91,11 @@ func New(cfg Config, p Parts) *Manager {
 		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, tally: tally, log: p.Log},
 		Tally:       tally,
 	}
+	m.Upkeep = &Upkeep{elector: p.Elector, store: p.Store, log: p.Log, rounds: []round{
+		{"lost jobs", cfg.ReconcileEvery, m.Reconciler.Round},
+		{"scheduled jobs", cfg.ScheduleEvery, m.Scheduler.Round},
+		{"what has expired", cfg.ExpireEvery, m.Expirer.Round},
+		{"unreferenced bytes", cfg.CollectEvery, m.Collector.Round},
+	}}
+	return m
 }

@@ -32,20 +32,10 @@ type Reconciler struct {
 	log   *slog.Logger
 }
 
-// Run reconciles now and then until ctx ends.
-func (r *Reconciler) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.cfg.ReconcileEvery)
-	defer tick.Stop()
-	for {
-		if _, err := r.Once(ctx); err != nil && ctx.Err() == nil {
-			r.log.ErrorContext(ctx, "could not look for lost jobs", "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+// Round looks through the store one time.
+func (r *Reconciler) Round(ctx context.Context) error {
+	_, err := r.Once(ctx)
+	return err
 }
 
 // Once looks through the store one time and returns how many jobs it moved.

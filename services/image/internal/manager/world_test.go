@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/opentracing/opentracing-go"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"calotype/kit/fault"
+	"calotype/kit/leader"
+	"calotype/kit/registry"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/litequeue"
 	"calotype/services/image/internal/manager"
@@ -66,6 +69,12 @@ func begin(t *testing.T, change ...func(*setting)) *world {
 	w := &world{t: t, store: store, queue: queue, look: &inspector{}, shelf: &shelf{}}
 	p := s.parts
 	p.Presets, p.Inspector, p.Blobs, p.Log = presets, w.look, w.shelf, slog.New(slog.DiscardHandler)
+	elector, err := leader.New(leader.Config{Kind: leader.Local, TTL: time.Second, Prefix: "p"}, registry.Config{},
+		leader.Process{Service: "s", Node: "n", Log: p.Log, Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Elector = elector
 	if p.Tracer == nil {
 		p.Tracer = opentracing.NoopTracer{}
 	}
@@ -84,7 +93,7 @@ func begin(t *testing.T, change ...func(*setting)) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	g, ctx := errgroup.WithContext(ctx)
 	if !s.still {
-		for _, run := range []func(context.Context) error{w.Relay.Run, w.Reports.Run, w.DeadLetters.Run, w.Reconciler.Run} {
+		for _, run := range []func(context.Context) error{w.Relay.Run, w.Reports.Run, w.DeadLetters.Run, w.Upkeep.Run} {
 			g.Go(func() error { return run(ctx) })
 		}
 	}
