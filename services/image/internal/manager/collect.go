@@ -42,8 +42,9 @@ type References interface {
 //     finds the blob in use; or it comes after the deletion, and finds no blob: the registration fails as one of unknown
 //     bytes, and a Put stores them anew.
 //
-// What could be late is a report: it may stand in the queue for longer than the grace while no manager runs. So nothing is collected
-// while a report has waited for half of it. Two collectors at once do no harm, so that a leader who does not know yet that it
+// What could be late is a report: it may stand in the queue for longer than the grace while no manager runs. So Reports touches the results
+// that an old one tells of before it is applied, and has them made again when they are gone; and to spare that, nothing is collected
+// while a report has waited for half of the grace. Two collectors at once do no harm, so that a leader who does not know yet that it
 // was replaced does none; clocks that differ shorten the grace by their difference.
 type Collector struct {
 	blobs Blobs

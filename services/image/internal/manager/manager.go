@@ -83,7 +83,7 @@ func New(cfg Config, p Parts) *Manager {
 		Jobs:        jobs,
 		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: book, wishes: wishes, poll: cfg.WatchPoll},
 		Relay:       relay,
-		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, tracer: p.Tracer, log: p.Log},
+		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},
 		Reconciler:  &Reconciler{store: p.Store, queue: p.Queue, mover: mover, mail: mail, relay: relay, cfg: cfg, now: clock, log: p.Log},
 		Scheduler:   &Scheduler{store: p.Store, mover: mover, mail: mail, relay: relay, now: clock, tally: tally},

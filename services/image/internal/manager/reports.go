@@ -20,6 +20,9 @@ type Reports struct {
 	queue  job.Queue
 	mover  *mover
 	slots  int
+	blobs  Blobs
+	late   time.Duration // how old a report is whose results may have been collected
+	now    func() time.Time
 	tracer opentracing.Tracer
 	log    *slog.Logger
 }
@@ -33,6 +36,16 @@ func (r *Reports) Run(ctx context.Context) error {
 			return job.SetAside("it is no report")
 		}
 		ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(report.Job)), r.tracer, "job report "+string(report.Kind), d.Headers)
+		switch lost, err := r.lost(ctx, report); {
+		case err != nil:
+			tracing.Finish(span, err)
+			r.log.WarnContext(ctx, "storage could not be asked for the results of a late report; it is tried again", "error", err)
+			return job.Again(backoff(d.Attempt, againFirst, againMost))
+		case lost:
+			tracing.Finish(span, nil)
+			r.log.WarnContext(ctx, "a report came so late that its results are gone; the job will be queued again", "node", report.Node, "reported", report.Time)
+			return job.Done()
+		}
 		j, err := r.mover.move(ctx, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
 			next, events := job.Apply(j, report, now)
 			return job.Change{Job: next, Events: events}, nil
