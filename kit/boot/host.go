@@ -20,6 +20,7 @@ import (
 	"go-micro.dev/v4/registry"
 
 	"calotype/kit/health"
+	"calotype/kit/leader"
 	"calotype/kit/logging"
 	"calotype/kit/metrics"
 	kitregistry "calotype/kit/registry"
@@ -37,6 +38,7 @@ type Host struct {
 	Log      *slog.Logger
 	Tracer   opentracing.Tracer
 	Registry registry.Registry
+	Leader   leader.Elector // among the processes of this name
 	Metrics  *prometheus.Registry
 	Health   *health.Checks
 
@@ -69,6 +71,9 @@ func NewHost(name string, cfg Config) (*Host, error) {
 		return nil, errors.Join(err, h.closeTracer())
 	}
 	h.Metrics = metrics.NewRegistry(version, commit)
+	if h.Leader, err = leader.New(cfg.Leader, cfg.Registry, leader.Process{Service: name, Node: h.ID, Log: h.Log, Metrics: h.Metrics}); err != nil {
+		return nil, errors.Join(err, h.closeTracer())
+	}
 	h.Health = health.New(cfg.Health)
 	if h.ops, err = serveOps(cfg.Ops, h); err != nil {
 		h.Health.Close()

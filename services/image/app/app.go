@@ -52,7 +52,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	}
 	undo = append(undo, q.Close)
 	m := manager.New(cfg.Image.Config, manager.Parts{
-		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log,
+		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log, Elector: host.Leader,
 	})
 	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
@@ -70,7 +70,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	service.Go("relay", m.Relay.Run)
 	service.Go("reports", m.Reports.Run)
 	service.Go("dead letters", m.DeadLetters.Run)
-	service.Go("reconciler", m.Reconciler.Run)
+	service.Go("upkeep", m.Upkeep.Run)
 	host.Metrics.MustRegister(m.Tally, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
 	host.Health.Add("image-store", store.Ping)
 	return &App{store: store, queue: q, service: service}, nil
