@@ -188,6 +188,8 @@ func (v verdict) tell(n *cluster.Node, began, ended int64) {
 		n.ObserveAtLeast(began, ended)
 	case refused:
 		n.Refused()
+	case shed:
+		n.Rest()
 	case broke:
 		n.Broke()
 	}

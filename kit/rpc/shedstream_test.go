@@ -153,3 +153,40 @@ func TestBusyNodes(t *testing.T) {
 		t.Errorf("a busy node is none that fails: %v", events)
 	}
 }
+
+// TestABusyNodeIsLeftAlone has one of two nodes turn everything away, as quickly as such nodes do: it must not look like the one with the
+// least to do, and draw more calls than may be repeated.
+func TestABusyNodeIsLeftAlone(t *testing.T) {
+	reg := registry.NewMemoryRegistry()
+	busy := fault.New(fault.Unavailable, "NODE_BUSY", "every slot is taken")
+	busy.RetryAfter = time.Second
+	var full atomic.Bool
+	var asked atomic.Int64
+	serve(t, reg, proto.Greeter, "busy", greets(&greeter{id: "busy", hook: func(context.Context, string) error {
+		if full.Load() {
+			asked.Add(1)
+			return busy
+		}
+		return nil
+	}}))
+	serve(t, reg, proto.Greeter, "idle", greets(&greeter{id: "idle"}))
+	g := greeterv1.NewGreeterService(proto.Greeter, newClient(t, reg))
+	both := map[string]bool{}
+	eventually(t, "both answer", func() bool {
+		r, err := g.Hello(t.Context(), &greeterv1.HelloRequest{})
+		both[r.GetNode().GetId()] = err == nil
+		return both["busy"] && both["idle"]
+	})
+	full.Store(true)
+	const calls = 2000
+	failed := 0
+	for range calls {
+		if _, err := g.Hello(t.Context(), &greeterv1.HelloRequest{}); err != nil {
+			failed++
+		}
+	}
+	t.Logf("of %d calls the busy node was asked %d times; %d failed", calls, asked.Load(), failed)
+	if failed > 0 {
+		t.Errorf("%d of %d calls failed although a node had room", failed, calls)
+	}
+}

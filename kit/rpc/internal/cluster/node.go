@@ -24,6 +24,7 @@ type Node struct {
 	inFlight atomic.Int64
 	latency  ewma
 	ejection
+	respite
 	pulse
 }
 

@@ -96,7 +96,7 @@ func (c *Cluster) choose(w Want) *Node {
 			j++
 		}
 		a, b := nodes[i], nodes[j]
-		if a.usable() && b.usable() {
+		if a.usable() && b.usable() && !a.resting(now) && !b.resting(now) {
 			return lighter(a, b, now)
 		}
 	}
@@ -118,6 +118,7 @@ func (c *Cluster) choose(w Want) *Node {
 			}
 		}
 	}
+	good = rested(good, now)
 	switch {
 	case len(good) == 0:
 		return nil

@@ -209,3 +209,37 @@ func TestEjection(t *testing.T) {
 		t.Errorf("%d of 4 nodes are set aside, want half", n)
 	}
 }
+
+func TestANodeThatRestsIsLeftAlone(t *testing.T) {
+	c := fixed(t, 3)
+	busy := c.Nodes()[0]
+	wants := []Want{{}, {Strategy: RoundRobin}, {Key: "a"}, {Key: "b"}, {Key: "c"}, {Key: "d"}, {Tried: c.Nodes()[1:2]}}
+	taken := func() (n int) {
+		for _, w := range wants {
+			for range 20 {
+				node := pick(t, c, w)
+				if node == busy {
+					n++
+				}
+				node.End()
+			}
+		}
+		return n
+	}
+	if taken() == 0 {
+		t.Fatal("it is never taken")
+	}
+	busy.Rest()
+	if n := taken(); n > 0 && busy.resting(Clock()) {
+		t.Errorf("it was taken %d times", n)
+	}
+	for _, n := range c.Nodes() {
+		n.Rest()
+	}
+	if taken() == 0 && busy.resting(Clock()) {
+		t.Error("where all rest it is not taken")
+	}
+	if busy.resting(Clock() + int64(busy.min)) {
+		t.Error("it rests for ever")
+	}
+}
