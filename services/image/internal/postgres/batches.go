@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
+)
+
+// Batch implements job.Batches.
+func (s *Store) Batch(ctx context.Context, id job.BatchID) (b job.Batch, err error) {
+	err = s.read(ctx, "reading the batch", func(ctx context.Context) error {
+		b, err = s.batch(ctx, id)
+		return err
+	})
+	if err != nil {
+		return job.Batch{}, err
+	}
+	return b, nil
+}
+
+func (s *Store) batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
+	b := job.Batch{ID: id, Counts: map[job.State]int{}}
+	err := s.db.QueryRowContext(ctx, "SELECT tenant, total, created FROM batches WHERE id = $1", text(id)).Scan(&b.Tenant, &b.Total, &b.Created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, fault.New(fault.NotFound, "BATCH_NOT_FOUND", "there is no batch %q", id)
+	}
+	if err != nil {
+		return b, err
+	}
+	b.Created = b.Created.UTC()
+	b.Updated = b.Created
+	jobs, done := 0, 0
+	rows, err := s.db.QueryContext(ctx, "SELECT state, count(*), sum(percent)::bigint, max(updated) FROM jobs WHERE batch_id <> '' AND batch_id = $1 GROUP BY state", text(id))
+	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
+		var (
+			state      job.State
+			n, percent int
+			updated    sql.NullTime
+		)
+		if err := row.Scan(&state, &n, &percent, &updated); err != nil {
+			return none, err
+		}
+		if state.Ended() {
+			percent = 100 * n
+		}
+		b.Counts[state], jobs, done = n, jobs+n, done+percent
+		if t := when(updated); t.After(b.Updated) {
+			b.Updated = t
+		}
+		return none, nil
+	})
+	b.Percent = 100
+	if jobs > 0 {
+		b.Percent = done / jobs
+	}
+	return b, err
+}

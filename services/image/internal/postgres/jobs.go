@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
+)
+
+const (
+	jobColumns = "id, image_id, original, state, recipe, preset, run, attempts, requeues, sequence, failure_reason, failure_message, failure_variant, node, " +
+		"created, started, ended, updated, batch_id, tenant, class, max_attempts, not_before, keep, webhook, is_unique, phase, percent, expires"
+	resultColumns = "name, key, digest, size, format, content_type, width, height, pages"
+)
+
+func scanJob(row scanner) (j job.Job, err error) {
+	var (
+		recipe                          string
+		reason, message, variant        sql.NullString
+		started, ended, before, expires sql.NullTime
+		keep                            int64
+	)
+	err = row.Scan(&j.ID, &j.ImageID, &j.Original, &j.State, &recipe, &j.Preset, &j.Run, &j.Attempts, &j.Requeues, &j.Sequence, &reason, &message, &variant, &j.Node,
+		&j.Created, &started, &ended, &j.Updated, &j.BatchID, &j.Tenant, &j.Class, &j.MaxAttempts, &before, &keep, &j.Webhook, &j.Unique,
+		&j.Progress.Phase, &j.Progress.Percent, &expires)
+	if err != nil {
+		return job.Job{}, err
+	}
+	j.Created, j.Started, j.Ended, j.Updated = j.Created.UTC(), when(started), when(ended), j.Updated.UTC()
+	j.NotBefore, j.Keep, j.Expires = when(before), time.Duration(keep)*time.Microsecond, when(expires)
+	j.Failure = failure(reason, message, variant)
+	if err := json.Unmarshal([]byte(recipe), &j.Recipe); err != nil {
+		return job.Job{}, fault.Wrap(err, fault.Internal, "STORE_CORRUPT", "the recipe of job %s cannot be read", j.ID)
+	}
+	return j, nil
+}
+
+func scanResult(row scanner) (r job.Result, err error) {
+	err = row.Scan(&r.Name, &r.Key, &r.Digest, &r.Size, &r.Format, &r.ContentType, &r.Width, &r.Height, &r.Pages)
+	return r, err
+}
+
+// withResults fills in the results of those that succeeded; nothing else has any.
+func withResults(ctx context.Context, q querier, jobs []job.Job) error {
+	place := map[job.ID]*job.Job{}
+	var ids []string
+	for i := range jobs {
+		if jobs[i].State == job.Succeeded {
+			place[jobs[i].ID] = &jobs[i]
+			ids = append(ids, string(jobs[i].ID))
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := q.QueryContext(ctx, "SELECT job_id, "+resultColumns+" FROM results WHERE job_id = ANY($1::text[]) ORDER BY job_id, position", ids)
+	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
+		var (
+			id job.ID
+			r  job.Result
+		)
+		err := row.Scan(&id, &r.Name, &r.Key, &r.Digest, &r.Size, &r.Format, &r.ContentType, &r.Width, &r.Height, &r.Pages)
+		if err == nil {
+			place[id].Results = append(place[id].Results, r)
+		}
+		return none, err
+	})
+	return err
+}
+
+func noJob(id job.ID) error {
+	return fault.New(fault.NotFound, "JOB_NOT_FOUND", "there is no job %q", id)
+}
+
+// Job implements job.Jobs.
+func (s *Store) Job(ctx context.Context, id job.ID) (job.Job, error) {
+	one := make([]job.Job, 1)
+	err := s.read(ctx, "reading the job", func(ctx context.Context) (err error) {
+		one[0], err = scanJob(s.db.QueryRowContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE id = $1", text(id)))
+		if errors.Is(err, sql.ErrNoRows) {
+			return noJob(id)
+		}
+		if err != nil {
+			return err
+		}
+		return withResults(ctx, s.db, one)
+	})
+	if err != nil {
+		return job.Job{}, err
+	}
+	return one[0], nil
+}
+
+// Jobs implements job.Jobs.
+func (s *Store) Jobs(ctx context.Context, f job.Filter, after job.ID, limit int) (found []job.Job, err error) {
+	query, args := listing(f, after, limit)
+	err = s.read(ctx, "listing jobs", func(ctx context.Context) error {
+		rows, err := s.db.QueryContext(ctx, query, args...)
+		if found, err = all(rows, err, scanJob); err != nil {
+			return err
+		}
+		return withResults(ctx, s.db, found)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// listing is the query for the jobs that f lets through. It says of a batch and of a tenant that they are not empty, because the
+// indexes over them hold no others.
+func listing(f job.Filter, after job.ID, limit int) (query string, args []any) {
+	where := []string{"true"}
+	and := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Image != "" {
+		and("image_id = $%d", text(f.Image))
+	}
+	if f.Batch != "" {
+		and("batch_id <> '' AND batch_id = $%d", text(f.Batch))
+	}
+	if f.Tenant != "" {
+		and("tenant <> '' AND tenant = $%d", text(f.Tenant))
+	}
+	if f.Reason != "" {
+		and("failure_reason = $%d", text(f.Reason))
+	}
+	if len(f.States) > 0 {
+		and("state = ANY($%d::text[])", texts(f.States))
+	}
+	if after != "" {
+		and("id < $%d", text(after))
+	}
+	args = append(args, limit)
+	return "SELECT " + jobColumns + " FROM jobs WHERE " + strings.Join(where, " AND ") + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args
+}
+
+// Drop implements job.Jobs; what hangs on the job goes by its foreign keys, but for its messages.
+func (s *Store) Drop(ctx context.Context, id job.ID) error {
+	return s.retried(ctx, "dropping the job", func(ctx context.Context) error {
+		var (
+			dropped int
+			state   sql.NullString
+		)
+		err := s.db.QueryRowContext(ctx, `WITH dropped AS (DELETE FROM jobs WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled', 'dead') RETURNING id),
+			messages AS (DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE job_id IN (SELECT id FROM dropped) FOR UPDATE SKIP LOCKED))
+			SELECT (SELECT count(*) FROM dropped), (SELECT state FROM jobs WHERE id = $1)`, text(id)).Scan(&dropped, &state)
+		if err == nil && dropped == 0 && state.Valid {
+			return fault.New(fault.Conflict, "JOB_NOT_ENDED", "the job has not ended: it is %s", state.String)
+		}
+		return err
+	})
+}
+
+// Events implements job.Jobs.
+func (s *Store) Events(ctx context.Context, id job.ID, after int64, limit int) (found []job.Event, err error) {
+	err = s.read(ctx, "reading the job's events", func(ctx context.Context) error {
+		rows, err := s.db.QueryContext(ctx, `SELECT sequence, time, state, attempt, node, failure_reason, failure_message, failure_variant, phase, percent
+			FROM events WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`, text(id), after, limit)
+		found, err = all(rows, err, func(row scanner) (job.Event, error) {
+			e := job.Event{Job: id}
+			var reason, message, variant sql.NullString
+			err := row.Scan(&e.Sequence, &e.Time, &e.State, &e.Attempt, &e.Node, &reason, &message, &variant, &e.Progress.Phase, &e.Progress.Percent)
+			e.Time, e.Failure = e.Time.UTC(), failure(reason, message, variant)
+			return e, err
+		})
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+
+	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
+)
+
+// Backlog implements job.Outbox.
+func (s *Store) Backlog(ctx context.Context) (n int, err error) {
+	err = s.read(ctx, "counting messages", func(ctx context.Context) error {
+		return s.db.QueryRowContext(ctx, "SELECT count(*) FROM outbox").Scan(&n)
+	})
+	return n, err
+}
+
+// relayQuery takes the next messages that no other relay holds. They come back when the transaction is undone.
+const relayQuery = `WITH next AS MATERIALIZED (SELECT sequence FROM outbox WHERE class = $1 ORDER BY turn, sequence LIMIT $2 FOR UPDATE SKIP LOCKED)
+	DELETE FROM outbox USING next WHERE outbox.sequence = next.sequence
+	RETURNING outbox.turn, outbox.sequence, topic, tenant, class, message_id, headers, body`
+
+type outgoing struct {
+	turn, sequence int64
+	job.Outgoing
+}
+
+// Relay implements job.Outbox. The messages are kept from other relays while publish has them; nobody else waits for them. When the
+// manager stands still for longer than heldAtMost, others may publish them too.
+func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish func(context.Context, []job.Outgoing) error) (n int, err error) {
+	var refused error // publish's own
+	err = s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		messages, err := s.next(ctx, tx, class, limit)
+		if err != nil || len(messages) == 0 {
+			return err
+		}
+		if refused = publish(ctx, messages); refused != nil {
+			return refused
+		}
+		n = len(messages)
+		return nil
+	})
+	if refused != nil {
+		return 0, refused
+	}
+	if err != nil {
+		return 0, classify(ctx, err, "reading the outbox")
+	}
+	return n, nil
+}
+
+func (s *Store) next(ctx context.Context, tx *sql.Tx, class job.Class, limit int) ([]job.Outgoing, error) {
+	bounded, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	rows, err := tx.QueryContext(bounded, relayQuery, text(class.OrNormal()), limit)
+	waiting, err := all(rows, err, func(row scanner) (o outgoing, err error) {
+		var headers string
+		if err = row.Scan(&o.turn, &o.sequence, &o.Topic, &o.Tenant, &o.Class, &o.ID, &headers, &o.Body); err != nil {
+			return o, err
+		}
+		err = json.Unmarshal([]byte(headers), &o.Headers)
+		return o, fault.Wrap(err, fault.Internal, "STORE_CORRUPT", "the headers of message %s cannot be read", o.ID)
+	})
+	slices.SortFunc(waiting, func(a, b outgoing) int {
+		return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.sequence, b.sequence))
+	})
+	messages := make([]job.Outgoing, len(waiting))
+	for i, o := range waiting {
+		messages[i] = o.Outgoing
+	}
+	return messages, err
+}

@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"calotype/kit/fault"
+)
+
+const (
+	firstPause = 10 * time.Millisecond
+	maxPause   = 500 * time.Millisecond
+	// patience is how long a server that is away is waited for: long enough for one that is restarted, and not so long that callers
+	// pile up.
+	patience = 3 * time.Second
+)
+
+// retried does something that may be done again: it tries again what was undone for another transaction's sake, and waits a little for
+// a server that is away. It takes no longer than the store's timeout, and returns an error that the ports know.
+func (s *Store) retried(ctx context.Context, doing string, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	began := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		err := do(bounded)
+		if err == nil {
+			return nil
+		}
+		again := conflicted(err) || away(err) && time.Since(began) < patience
+		if fault.As(err) != nil || !again {
+			return classify(ctx, err, doing)
+		}
+		select {
+		case <-bounded.Done():
+			return classify(ctx, err, doing)
+		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // how long to wait is no secret
+		}
+	}
+}
+
+// read does what changes nothing.
+func (s *Store) read(ctx context.Context, doing string, do func(context.Context) error) error {
+	return s.retried(ctx, doing, do)
+}
+
+// inTx does something in a transaction, and undoes it when it fails.
+func (s *Store) inTx(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	// Each statement sees what was committed before it: whoever waited for a lock must see what its holder did.
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := do(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// once does something in a transaction that must not be done a second time when it took place: do returns the transaction's
+// identifier, or "" when there is nothing to commit.
+func (s *Store) once(ctx context.Context, doing string, do func(context.Context, *sql.Tx) (xid string, err error)) error {
+	return s.retried(ctx, doing, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		xid, err := do(ctx, tx)
+		if err != nil || xid == "" {
+			return err
+		}
+		if err = tx.Commit(); err == nil || code(err) != "" {
+			return err // the server said what came of it
+		}
+		return s.outcome(ctx, xid, err)
+	})
+}
+
+// outcome finds out what came of a commit whose answer was lost: nil when it took place, the error when it did not, or did not yet be
+// known in time. What cannot be known is told as a fault, which is not tried again.
+func (s *Store) outcome(ctx context.Context, xid string, lost error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout) // its own time: the commit may have used up the rest
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		var status sql.NullString
+		err := s.db.QueryRowContext(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
+		switch {
+		case err == nil && status.String == "committed":
+			return nil
+		case err == nil && status.String == "aborted":
+			return lost
+		case err != nil && code(err) != "" && !away(err): // not even this server's
+			return unknown(errors.Join(lost, err))
+		}
+		select {
+		case <-ctx.Done():
+			return unknown(errors.Join(lost, err))
+		case <-time.After(pause):
+		}
+	}
+}
+
+func unknown(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "STORE_UNAVAILABLE", "the job store went away, and whether it kept the change is not known")
+}
