@@ -22,7 +22,6 @@ type Config struct {
 	Tracing  tracing.Config  `koanf:"tracing"`
 	Registry registry.Config `koanf:"registry"`
 	Leader   leader.Config   `koanf:"leader"`
-	Leader   leader.Config   `koanf:"leader"`
 	RPC      RPCConfig       `koanf:"rpc"`
 	Ops      OpsConfig       `koanf:"ops"`
 	Health   health.Config   `koanf:"health"`
@@ -76,10 +75,9 @@ type DrainConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Log: logging.DefaultConfig(), Tracing: tracing.DefaultConfig(), Registry: registry.DefaultConfig(), Leader: leader.DefaultConfig(), Health: health.DefaultConfig(),
-		Leader: leader.DefaultConfig(),
-		RPC:    RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024, Streams: 4096}},
-		Ops:    OpsConfig{Listen: "127.0.0.1:0"},
-		Drain:  DrainConfig{Wait: 3 * time.Second, Timeout: 25 * time.Second},
+		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024, Streams: 4096}},
+		Ops:   OpsConfig{Listen: "127.0.0.1:0"},
+		Drain: DrainConfig{Wait: 3 * time.Second, Timeout: 25 * time.Second},
 	}
 }
 

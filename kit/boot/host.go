@@ -38,23 +38,25 @@ type Host struct {
 	Log      *slog.Logger
 	Tracer   opentracing.Tracer
 	Registry registry.Registry
-	Leader   leader.Elector // among the processes of this name
+	Leader   leader.Elector // among the processes of this name; see Elector
 	Metrics  *prometheus.Registry
 	Health   *health.Checks
 
-	cfg    Config
-	tracer *tracing.Tracer
-	ops    *opsServer
-	tls    *tls.Config // towards other services; nil: clear text
+	cfg     Config
+	started time.Time
+	tracer  *tracing.Tracer
+	ops     *opsServer
+	tls     *tls.Config // towards other services; nil: clear text
 
 	mu     sync.Mutex
 	client *rpc.Client
+	duties map[string]string // who leads what: the service of each
 }
 
 // NewHost makes the parts of a process and begins to serve its health and metrics. Close it after everything else.
 func NewHost(name string, cfg Config) (*Host, error) {
 	version, commit := Build()
-	h := &Host{Name: name, ID: newID(), Version: version, Commit: commit, cfg: cfg}
+	h := &Host{Name: name, ID: newID(), Version: version, Commit: commit, cfg: cfg, started: time.Now(), duties: map[string]string{}}
 	var err error
 	if h.Log, err = logging.New(cfg.Log, logging.Service{Name: name, Version: version, Node: h.ID}, os.Stderr); err != nil {
 		return nil, err
@@ -110,7 +112,7 @@ func (h *Host) Client() *rpc.Client {
 		},
 			client.Registry(h.Registry),
 			client.Wrap(metrics.NewClientWrapper(h.Metrics)),
-			client.Wrap(tracing.NewClientWrapper(h.Tracer)),
+			tracing.Client(h.Tracer),
 			client.Wrap(logging.NewClientWrapper()),
 		)
 	}

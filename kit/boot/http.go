@@ -15,12 +15,14 @@ import (
 
 	"go-micro.dev/v4/registry"
 	"go-micro.dev/v4/server"
+	"google.golang.org/grpc"
 
 	"calotype/kit/logging"
 	"calotype/kit/metrics"
 	"calotype/kit/registration"
 	kitregistry "calotype/kit/registry"
 	"calotype/kit/tracing"
+	nodev1 "calotype/proto/node/v1"
 )
 
 // HTTPConfig is what an HTTP service is made of.
@@ -55,7 +57,8 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 		opts: server.NewOptions(server.Name(name), server.Id(h.ID), server.Version(h.Version), server.Registry(h.Registry),
 			server.Address(l.Addr().String()), server.Metadata(maps.Clone(cfg.Metadata))),
 	}
-	s.http.Handler = s.partings(handler)
+	status := grpc.NewServer()
+	s.http.Handler = s.partings(handler, status)
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetHTTP2(true)
 	s.http.Protocols.SetUnencryptedHTTP2(cfg.TLS == nil)
@@ -63,7 +66,9 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 	if cfg.Configure != nil {
 		cfg.Configure(s.http)
 	}
-	return h.newService(name, s, cfg.Drain), nil
+	service := h.newService(name, s, cfg.Drain)
+	nodev1.RegisterNodesServer(status, nodes{service: service})
+	return service, nil
 }
 
 // httpServer is a go-micro server over net/http. It has no handlers in go-micro's sense: routes are the http.Handler's.
@@ -76,6 +81,7 @@ type httpServer struct {
 	opts      server.Options
 
 	leaving  atomic.Bool
+	running  atomic.Int64
 	mu       sync.Mutex
 	reg      *registration.Registration
 	started  bool
@@ -86,12 +92,18 @@ type httpServer struct {
 }
 
 // partings makes each answer of a server that leaves the last one of its connection. Closing idle connections at once instead would
-// meet requests that are on their way.
-func (s *httpServer) partings(next http.Handler) http.Handler {
+// meet requests that are on their way. Requests for the node's status are no part of what it has to do.
+func (s *httpServer) partings(next, status http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.leaving.Load() {
 			w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it for HTTP/2
 		}
+		if r.URL.Path == nodev1.Nodes_Status_FullMethodName {
+			status.ServeHTTP(w, r)
+			return
+		}
+		s.running.Add(1)
+		defer s.running.Add(-1)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -119,6 +131,7 @@ func (s *httpServer) String() string                    { return "http" }
 func (s *httpServer) Addr() string              { return s.listener.Addr().String() }
 func (s *httpServer) SetServing(bool)           {} // /readyz tells
 func (s *httpServer) Draining() <-chan struct{} { return s.draining.Done() }
+func (s *httpServer) Running() int              { return int(s.running.Load()) }
 func (s *httpServer) Done() <-chan struct{}     { return s.done }
 func (s *httpServer) Err() error                { return s.err }
 
@@ -151,6 +164,15 @@ func (s *httpServer) Start() error {
 		Nodes: []*registry.Node{{Id: s.opts.Name + "-" + s.opts.Id, Address: address, Metadata: md}},
 	})
 	return nil
+}
+
+func (s *httpServer) Heard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reg == nil {
+		return time.Time{}
+	}
+	return s.reg.Heard()
 }
 
 func (s *httpServer) Deregister(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 	"calotype/kit/metrics"
 	"calotype/kit/rpc"
 	"calotype/kit/tracing"
+	nodev1 "calotype/proto/node/v1"
 )
 
 // drainer is a go-micro server that leaves in steps.
@@ -26,6 +27,8 @@ type drainer interface {
 	Deregister(context.Context) error
 	Drain(context.Context) error
 	Draining() <-chan struct{}
+	Running() int          // calls
+	Heard() time.Time      // the registry took it last
 	Done() <-chan struct{} // closed when it serves no more
 	Err() error            // why, once it is Done
 }
@@ -40,6 +43,8 @@ type Service struct {
 	drain DrainConfig
 	parts *components
 	ready chan struct{}
+
+	load func() Load // nil: calls are what it has to do
 
 	ctx   context.Context // what go-micro's Run waits on
 	leave context.CancelCauseFunc
@@ -85,7 +90,9 @@ func (h *Host) NewService(name string, cfg ServiceConfig, register func(server.S
 	if err := register(srv); err != nil {
 		return nil, errors.Join(fmt.Errorf("registering the handlers of %s: %w", name, err), srv.Drain(context.Background()))
 	}
-	return h.newService(name, srv, cfg.Drain), nil
+	s := h.newService(name, srv, cfg.Drain)
+	nodev1.RegisterNodesServer(srv.GRPC(), nodes{service: s})
+	return s, nil
 }
 
 func (h *Host) serverOptions(name string, cfg ServiceConfig) []server.Option {

@@ -37,6 +37,7 @@ type Registration struct {
 	asking  chan struct{} // full while the registry is asked; it may be slow
 	failing bool          // the last try did; belongs to who asks
 	known   atomic.Bool
+	heard   atomic.Pointer[time.Time]
 	ended   chan struct{}
 	once    sync.Once
 	done    chan struct{}
@@ -60,6 +61,14 @@ func Start(cfg Config, s *registry.Service) *Registration {
 
 // Known reports whether the registry knows the node, as far as its last answer told.
 func (r *Registration) Known() bool { return r.known.Load() }
+
+// Heard is when the registry last took the node, zero for never.
+func (r *Registration) Heard() time.Time {
+	if at := r.heard.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
 
 func (r *Registration) run(first chan<- struct{}) {
 	defer close(r.done)
@@ -94,7 +103,10 @@ func (r *Registration) register() {
 		err = r.cfg.Check(context.Background())
 	}
 	if err == nil {
-		err = r.cfg.Registry.Register(r.service, registry.RegisterTTL(r.cfg.TTL))
+		asked := time.Now()
+		if err = r.cfg.Registry.Register(r.service, registry.RegisterTTL(r.cfg.TTL)); err == nil {
+			r.heard.Store(&asked)
+		}
 	}
 	switch node, was := r.service.Nodes[0], r.known.Swap(err == nil); {
 	case err != nil && !r.failing: // once an outage, not once a try

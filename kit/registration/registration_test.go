@@ -54,9 +54,15 @@ func TestRegistrationRenews(t *testing.T) {
 		f.away.Store(true)
 		g := Start(settings(f), service)
 		pass(2 * time.Second)
+		if !g.Heard().IsZero() {
+			t.Error("a registry that is away was heard")
+		}
 		f.away.Store(false)
 		pass(time.Second)
 		synctest.Wait()
+		if heard := time.Since(g.Heard()); f.registered.Load() != 1 || heard != 500*time.Millisecond {
+			t.Errorf("the registry was heard %v ago", heard)
+		}
 		if f.registered.Load() != 1 {
 			t.Errorf("a registry that came back got %d registrations", f.registered.Load())
 		}

@@ -16,10 +16,13 @@ import (
 // guardUnary and guardStream stand around every handler of the server, native ones included: they count what is running, turn
 // a panic into one failed call and an error into its status, and log what nobody else will.
 func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (rsp any, err error) {
+	defer s.settle(ctx, info.FullMethod, &err)
+	if native(info.FullMethod) {
+		return handle(ctx, req)
+	}
 	s.running.Add(1)
 	defer s.running.Add(-1)
-	defer s.settle(ctx, info.FullMethod, &err)
-	if s.shedder == nil || native(info.FullMethod) {
+	if s.shedder == nil {
 		return handle(ctx, req)
 	}
 	permit, err := s.shedder.admit(ctx)
@@ -45,8 +48,10 @@ func (s *Server) turned(ctx context.Context, method string) {
 	}
 }
 
-// native are health and reflection: they tell of an overloaded node too.
-func native(method string) bool { return strings.HasPrefix(method, "/grpc.") }
+// native are health, reflection and a node's status: they tell of an overloaded node too, and are not what it has to do.
+func native(method string) bool {
+	return strings.HasPrefix(method, "/grpc.") || strings.HasPrefix(method, "/node.v1.")
+}
 
 func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	if native(info.FullMethod) {
@@ -54,12 +59,13 @@ func (s *Server) guardStream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 		ctx, cancel := context.WithCancel(ss.Context())
 		defer cancel()
 		defer context.AfterFunc(s.draining, cancel)()
-		ss = &endingStream{ServerStream: ss, ctx: ctx}
+		defer s.settle(ctx, info.FullMethod, &err)
+		return handle(srv, &endingStream{ServerStream: ss, ctx: ctx})
 	}
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	defer s.settle(ss.Context(), info.FullMethod, &err)
-	if s.shedder == nil || native(info.FullMethod) {
+	if s.shedder == nil {
 		return handle(srv, ss)
 	}
 	if err := s.shedder.open(ss.Context()); err != nil {

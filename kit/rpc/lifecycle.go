@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -47,7 +48,7 @@ func (s *Server) Done() <-chan struct{} { return s.served }
 // Err is what ended the serving, nil after Drain or Stop. It may be asked once Done is closed.
 func (s *Server) Err() error { return s.serveErr }
 
-// Running is the number of calls and streams being handled.
+// Running is the number of calls and streams being handled, without those that ask how the node is.
 func (s *Server) Running() int { return int(s.running.Load()) }
 
 // Registered reports whether the registry knows the server, as far as its last answer told.
@@ -55,6 +56,16 @@ func (s *Server) Registered() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reg != nil && s.reg.Known()
+}
+
+// Heard is when the registry last took the server, zero for never.
+func (s *Server) Heard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reg == nil {
+		return time.Time{}
+	}
+	return s.reg.Heard()
 }
 
 // Deregister takes the server out of the registry and keeps it out. Calls are still served: the news needs its time to travel.

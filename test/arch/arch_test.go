@@ -28,6 +28,7 @@ func TestRulesFindBreaches(t *testing.T) {
 	for _, c := range []struct{ rule, from, bad, good string }{
 		{"contract", "calotype/proto/image/v1", "calotype/kit/fault", "calotype/proto/storage/v1"},
 		{"kit", "calotype/kit/rpc", "calotype/proto/image/v1", "calotype/kit/fault"},
+		{"kit", "calotype/kit/boot", "calotype/proto/greeter/v1", "calotype/proto/node/v1"},
 		{"services", image + "app", "calotype/services/greeter/app", image + "internal/manager"},
 		{"services", image + "worker/app", "calotype/services/imagine/app", image + "internal/worker"},
 		{"gateway", "calotype/gateway/app", storage + "app", "calotype/proto/storage/v1"},

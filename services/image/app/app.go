@@ -52,7 +52,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	}
 	undo = append(undo, q.Close)
 	m := manager.New(cfg.Image.Config, manager.Parts{
-		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log, Elector: host.Leader,
+		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log, Elector: host.Elector(proto.Image),
 	})
 	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
