@@ -19,7 +19,7 @@ func TestAnAttemptIsAContext(t *testing.T) {
 		end    func(*attempt)
 		want   error
 	}{
-		"its time passes":  {10 * time.Millisecond, func(a *attempt) { <-a.Done() }, context.DeadlineExceeded},
+		"its time passes":  {250 * time.Millisecond, func(a *attempt) { <-a.Done() }, context.DeadlineExceeded},
 		"it is called off": {time.Hour, func(a *attempt) { a.cancel(context.Canceled) }, context.Canceled},
 		"the call is over": {time.Hour, func(a *attempt) { a.finish(); a.finish(); a.cancel(context.DeadlineExceeded) }, context.Canceled},
 	} {

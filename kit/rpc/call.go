@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"calotype/kit/internal/incoming"
 	"calotype/kit/rpc/internal/cluster"
 )
 
@@ -64,7 +65,7 @@ func margin(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !has {
 		return ctx, nil
 	}
-	if _, relayed := metadata.FromIncomingContext(ctx); !relayed {
+	if incoming.MD(ctx) == nil {
 		return ctx, nil
 	}
 	return context.WithDeadline(ctx, end.Add(-min(time.Until(end)/20, 20*time.Millisecond)))

@@ -8,6 +8,8 @@ import (
 
 	micrometa "go-micro.dev/v4/metadata"
 	"google.golang.org/grpc/metadata"
+
+	"calotype/kit/internal/incoming"
 )
 
 // forwarded are the keys that a request keeps on its way from hop to hop.
@@ -28,7 +30,7 @@ func (c *receivedContext) Value(key any) any {
 		return c.Context.Value(key)
 	}
 	c.once.Do(func() {
-		md, _ := metadata.FromIncomingContext(c.Context)
+		md := incoming.MD(c.Context)
 		c.md = make(micrometa.Metadata, len(md))
 		for k, v := range md {
 			if len(v) > 0 && k[0] != ':' && k != "content-type" {
@@ -60,8 +62,8 @@ func (c *keyContext) Value(key any) any {
 // what came in and what goes out in one map, and a caller's credentials must not travel on by themselves. It runs before the
 // client's wrappers, so whatever they set goes out.
 func withheld(ctx context.Context, allow []string) context.Context {
-	in, ok := metadata.FromIncomingContext(ctx)
-	if !ok {
+	in := incoming.MD(ctx)
+	if in == nil {
 		return ctx
 	}
 	mm, ok := micrometa.FromContext(ctx)

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/felixge/httpsnoop"
@@ -12,7 +13,7 @@ import (
 // TraceHeader tells whoever asked under which id the trace can be found.
 const TraceHeader = "X-Trace-Id"
 
-// HTTP traces requests: it goes on with the caller's trace or begins one, and answers with its id. Spans are named after the
+// HTTP traces requests: it goes on with the caller's trace or begins one, and answers with its id, kept or not. Spans are named after the
 // route, never the path, of which there are as many as images. A nil route means the pattern that http.ServeMux found.
 func HTTP(t opentracing.Tracer, route func(*http.Request) string, next http.Handler) http.Handler {
 	if Off(t) {
@@ -23,8 +24,23 @@ func HTTP(t opentracing.Tracer, route func(*http.Request) string, next http.Hand
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		opts := []opentracing.StartSpanOption{ext.SpanKindRPCServer, opentracing.Tag{Key: string(ext.Component), Value: "net/http"}}
+		var not *unkept
 		if sc, err := t.Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(r.Header)); err == nil {
 			opts = append(opts, opentracing.ChildOf(sc))
+			if j, ok := sc.(jaeger.SpanContext); ok && !j.IsSampled() {
+				not = &unkept{parent: asW3C(j.String())}
+			}
+		} else if mine, ok := t.(*Tracer); ok {
+			var kept []opentracing.StartSpanOption
+			if kept, not = mine.root("HTTP " + r.Method); not == &nameless {
+				not = &unkept{parent: fresh()} // whoever asked is told an id, and it is in every line
+			}
+			opts = append(opts, kept...)
+		}
+		if not != nil {
+			w.Header().Set(TraceHeader, not.id())
+			next.ServeHTTP(w, r.WithContext(not.known(context.WithValue(r.Context(), unkeptKey{}, not))))
+			return
 		}
 		sp := t.StartSpan("HTTP "+r.Method, opts...)
 		defer sp.Finish()

@@ -25,12 +25,9 @@ func (propagator) Inject(sc jaeger.SpanContext, carrier any) error {
 	if !ok {
 		return opentracing.ErrInvalidCarrier
 	}
-	flags := 0
-	if sc.IsSampled() {
-		flags = 1
-	}
-	w.Set(jaegerHeader, fmt.Sprintf("%s:%s:%s:%x", sc.TraceID(), sc.SpanID(), sc.ParentID(), flags))
-	w.Set(w3cHeader, fmt.Sprintf("00-%016x%016x-%016x-%02x", sc.TraceID().High, sc.TraceID().Low, uint64(sc.SpanID()), flags))
+	flag := sampled(sc.IsSampled())
+	w.Set(jaegerHeader, sc.TraceID().String()+":"+sc.SpanID().String()+":"+sc.ParentID().String()+":"+flag)
+	w.Set(w3cHeader, "00-"+jaeger.SpanID(sc.TraceID().High).String()+jaeger.SpanID(sc.TraceID().Low).String()+"-"+sc.SpanID().String()+"-0"+flag)
 	sc.ForeachBaggageItem(func(k, v string) bool {
 		if k == stateHeader {
 			w.Set(stateHeader, v)
@@ -45,7 +42,7 @@ func (propagator) Extract(carrier any) (jaeger.SpanContext, error) {
 	if !ok {
 		return jaeger.SpanContext{}, opentracing.ErrInvalidCarrier
 	}
-	var uber, parent, state string
+	var uber, parent, state, from string
 	err := r.ForeachKey(func(k, v string) error {
 		switch strings.ToLower(k) {
 		case jaegerHeader:
@@ -54,18 +51,23 @@ func (propagator) Extract(carrier any) (jaeger.SpanContext, error) {
 			parent = v
 		case stateHeader:
 			state = v
+		case "user-agent":
+			from = v
 		}
 		return nil
 	})
 	if err != nil {
 		return jaeger.SpanContext{}, err
 	}
-	found, ok := fromW3C(parent)
-	if !ok {
+	if _, ok := fromW3C(parent); !ok {
 		state = "" // it belongs to a traceparent
-		if found, ok = fromJaeger(uber); !ok {
-			return jaeger.SpanContext{}, opentracing.ErrSpanContextNotFound
-		}
+	}
+	found, ok := contextOf(parent, uber)
+	if !ok && strings.Contains(from, agent) {
+		found, ok = fromW3C(fresh())
+	}
+	if !ok {
+		return jaeger.SpanContext{}, opentracing.ErrSpanContextNotFound
 	}
 	// Only jaeger's own propagator can mark a context as remote, without which the caller's sampling decision would not hold.
 	given := opentracing.TextMapCarrier{jaegerHeader: found}
@@ -82,6 +84,23 @@ var reader = sync.OnceValue(func() *jaeger.TextMapPropagator {
 		JaegerDebugHeader: "jaeger-debug-id", JaegerBaggageHeader: "jaeger-baggage",
 	}, *jaeger.NewNullMetrics())
 })
+
+// contextOf gives what came in Jaeger's form.
+func contextOf(parent, uber string) (string, bool) {
+	if found, ok := fromW3C(parent); ok {
+		return found, true
+	}
+	return fromJaeger(uber)
+}
+
+// asW3C gives a context in Jaeger's form, of a trace that is not kept, as a traceparent.
+func asW3C(found string) string {
+	sc, err := jaeger.ContextFromString(found)
+	if err != nil {
+		return fresh()
+	}
+	return "00-" + jaeger.SpanID(sc.TraceID().High).String() + jaeger.SpanID(sc.TraceID().Low).String() + "-" + sc.SpanID().String() + "-00"
+}
 
 // fromW3C turns a traceparent into Jaeger's form: version-trace-parent-flags, all in lower-case hex.
 func fromW3C(s string) (string, bool) {

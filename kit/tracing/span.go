@@ -13,10 +13,13 @@ import (
 	"calotype/kit/logging"
 )
 
-// Start begins a span within the context's, and gives the context that carries it. Log lines with that context name the trace.
+// Start begins a span within the context's, and gives the context that carries it. Log lines with that context name the trace. Of a
+// trace that is not kept the span is none.
 func Start(ctx context.Context, t opentracing.Tracer, name string, opts ...opentracing.StartSpanOption) (context.Context, opentracing.Span) {
 	if parent := opentracing.SpanFromContext(ctx); parent != nil {
 		opts = append(opts, opentracing.ChildOf(parent.Context()))
+	} else if unkeptOf(ctx) != nil {
+		return ctx, opentracing.NoopTracer{}.StartSpan(name)
 	}
 	sp := t.StartSpan(name, opts...)
 	return known(opentracing.ContextWithSpan(ctx, sp), sp), sp
@@ -58,6 +61,10 @@ func Inject(ctx context.Context, t opentracing.Tracer) Carrier {
 	c := Carrier{}
 	if sp := opentracing.SpanFromContext(ctx); sp != nil {
 		_ = t.Inject(sp.Context(), opentracing.TextMap, opentracing.TextMapCarrier(c)) // a map always takes it
+	} else if u := unkeptOf(ctx); u != nil {
+		if c[w3cHeader] = u.parent; u.parent == "" {
+			c[w3cHeader] = fresh()
+		}
 	}
 	if id := logging.Request(ctx); id != "" {
 		c["x-request-id"] = id

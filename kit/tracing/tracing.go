@@ -70,7 +70,9 @@ type Process struct{ Service, Version, Node string }
 // Tracer is an opentracing.Tracer that can be closed.
 type Tracer struct {
 	opentracing.Tracer
-	close func()
+	sampler jaeger.Sampler
+	ids     bool // of traces that are not kept too
+	close   func()
 }
 
 // New makes a tracer; with sampler "off" one that does nothing and costs nothing.
@@ -87,7 +89,9 @@ func New(cfg Config, who Process, l *slog.Logger) (*Tracer, error) {
 	}
 	quiet := &logger{log: l}
 	sender := transport.NewHTTPTransport(cfg.Collector, transport.HTTPTimeout(3*time.Second))
-	return withReporter(who, s, jaeger.NewRemoteReporter(sender, jaeger.ReporterOptions.Logger(quiet), jaeger.ReporterOptions.QueueSize(2000)), quiet), nil
+	t := withReporter(who, s, jaeger.NewRemoteReporter(sender, jaeger.ReporterOptions.Logger(quiet), jaeger.ReporterOptions.QueueSize(2000)), quiet)
+	t.ids = cfg.Sampler == "none"
+	return t, nil
 }
 
 func withReporter(who Process, s jaeger.Sampler, r jaeger.Reporter, l jaeger.Logger) *Tracer {
@@ -105,8 +109,12 @@ func withReporter(who Process, s jaeger.Sampler, r jaeger.Reporter, l jaeger.Log
 	if who.Node != "" {
 		options = append(options, jaeger.TracerOptions.Tag("service.node.name", who.Node))
 	}
-	t, closer := jaeger.NewTracer(who.Service, s, r, options...)
-	return &Tracer{Tracer: t, close: func() { _ = closer.Close() }} // its error is always nil
+	asked := s
+	if v2, ok := s.(jaeger.SamplerV2); ok {
+		asked = decided{v2, s}
+	}
+	t, closer := jaeger.NewTracer(who.Service, asked, r, options...)
+	return &Tracer{Tracer: t, sampler: s, close: func() { _ = closer.Close() }} // its error is always nil
 }
 
 func sampler(cfg Config, service string) (jaeger.Sampler, error) {

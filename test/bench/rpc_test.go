@@ -139,7 +139,7 @@ func BenchmarkRPC(b *testing.B) {
 	}()
 	tracedReg := registry.NewMemoryRegistry()
 	rpcNode(b, tracedReg, "b", server.WrapHandler(tracing.NewHandlerWrapper(tracer)))
-	traced := rpcClient(b, tracedReg, client.Wrap(tracing.NewClientWrapper(tracer)))
+	traced := rpcClient(b, tracedReg, tracing.Client(tracer))
 
 	hello := func(bytes int, conn grpc.ClientConnInterface) func(context.Context) error {
 		g, in := greeterv1.NewGreeterClient(conn), &greeterv1.HelloRequest{Name: strings.Repeat("x", bytes)}
