@@ -17,12 +17,11 @@ import (
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
 	"calotype/services/image/internal/rpc"
-	"calotype/services/image/internal/sqlite"
 )
 
 // App is the image manager in a process. There is one in a host.
 type App struct {
-	store   *sqlite.Store
+	store   store
 	queue   queue.Queue
 	service *boot.Service
 }
@@ -41,7 +40,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(context.Background(), cfg.Image.Database)
+	store, err := openStore(context.Background(), cfg.Image)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"calotype/kit/boot"
 	"calotype/kit/fault"
 	"calotype/services/image/app/queue"
 	"calotype/services/image/internal/manager"
+	"calotype/services/image/internal/postgres"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -19,8 +21,10 @@ type Config struct {
 
 // ImageConfig is the service's own part.
 type ImageConfig struct {
-	Database       string         `koanf:"database" doc:"the SQLite file that keeps images and jobs"`
-	Presets        recipe.Presets `koanf:"presets" doc:"recipes with names; what is given is added to the built-in ones, under the same name in their place"`
+	Store          string          `koanf:"store" doc:"what keeps images and jobs: sqlite, a file for one machine; postgres, a database that several managers share"`
+	Database       string          `koanf:"database" doc:"the SQLite file that keeps images and jobs"`
+	Postgres       postgres.Config `koanf:"postgres"`
+	Presets        recipe.Presets  `koanf:"presets" doc:"recipes with names; what is given is added to the built-in ones, under the same name in their place"`
 	manager.Config `koanf:",squash"`
 }
 
@@ -29,6 +33,8 @@ func DefaultConfig() Config {
 	return Config{
 		Config: boot.DefaultConfig(),
 		Image: ImageConfig{
+			Store:    SQLite,
+			Postgres: postgres.DefaultConfig(),
 			Database: filepath.Join("data", "image.db"),
 			Presets:  recipe.DefaultPresets(),
 			Config:   manager.DefaultConfig(),
@@ -40,8 +46,13 @@ func DefaultConfig() Config {
 // Validate finds every fault at once.
 func (c ImageConfig) Validate() []fault.Field {
 	faults := c.Config.Validate()
-	if c.Database == "" {
+	switch {
+	case c.Store != SQLite && c.Store != Postgres:
+		faults = append(faults, fault.Field{Path: "store", Message: fmt.Sprintf("%q is neither %q nor %q", c.Store, SQLite, Postgres)})
+	case c.Store == SQLite && c.Database == "":
 		faults = append(faults, fault.Field{Path: "database", Message: "is empty"})
+	case c.Store == Postgres && c.Postgres.URL == "":
+		faults = append(faults, fault.Field{Path: "postgres.url", Message: "is empty, though the store is postgres"})
 	}
 	return faults
 }
