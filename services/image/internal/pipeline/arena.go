@@ -5,50 +5,9 @@ package pipeline
 import "C"
 
 import (
-	"context"
 	"slices"
-	"sync"
 	"unsafe"
 )
-
-// reins holds every picture of one call that is alive, so that all work on them can be stopped at once.
-type reins struct {
-	mu     sync.Mutex
-	live   map[*C.VipsImage]struct{}
-	pulled bool
-}
-
-// hold makes reins that are pulled when ctx ends. Release must be called.
-func hold(ctx context.Context) (r *reins, release func()) {
-	r = &reins{live: map[*C.VipsImage]struct{}{}}
-	stop := context.AfterFunc(ctx, r.pull)
-	return r, func() { stop() }
-}
-
-// pull makes libvips give up at the next few rows it computes.
-func (r *reins) pull() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pulled = true
-	for p := range r.live {
-		C.vips_image_set_kill(p, 1)
-	}
-}
-
-func (r *reins) add(p *C.VipsImage) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.live[p] = struct{}{}
-	if r.pulled {
-		C.vips_image_set_kill(p, 1)
-	}
-}
-
-func (r *reins) drop(p *C.VipsImage) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.live, p)
-}
 
 // arena owns pictures, frees them together, and keeps the first error: once there is one, operations do nothing, so that a chain
 // of them is checked once, at its end.

@@ -24,7 +24,7 @@ func steady(effort int) func(int64) int { return func(int64) int { return effort
 
 // codecs holds what can be written. WebP's effort 2 costs 31 ms for a 512 px photograph where 4 costs 44 and saves 3%; AVIF's 1 costs
 // 62 where 2 costs 75 and saves 1%, and 0 is left for pictures at which 1 would take seconds. An encoder that wants the whole picture
-// at once takes 21 bytes a pixel for AVIF, 14 for GIF and 7 for WebP: that is what their limits are for.
+// at once takes 21 bytes a pixel for AVIF, 14 for GIF and 11 for WebP: that is what their limits are for.
 var codecs = map[recipe.Format]codec{
 	recipe.JPEG: {id: C.CT_JPEG, quality: recipe.DefaultQuality, side: 65500, effort: steady(0)},
 	recipe.PNG:  {id: C.CT_PNG, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
@@ -80,7 +80,7 @@ func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []
 	}
 	var data unsafe.Pointer
 	var n C.size_t
-	if C.ct_save(im.p, &out, &data, &n) != 0 {
+	if C.ct_save(im.p, &out, im.a.reins.c, &data, &n) != 0 {
 		im.a.fail("encode " + string(format))
 		return nil
 	}

@@ -86,6 +86,9 @@ func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) 
 	if err == nil {
 		err = e.limits.admit(probe.Header{Format: h.Format, Width: pic.Width, Height: pic.Height, Frames: h.Frames}, len(data))
 	}
+	if ctx.Err() != nil { // what was read since then means nothing
+		return job.Picture{}, stopped(ctx)
+	}
 	e.observe("inspect", h.Format, time.Since(began))
 	return pic, err
 }
@@ -135,7 +138,13 @@ func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how readin
 	pin.Pin(&data[0])
 	var out *C.VipsImage
 	return a.own(C.ct_load(format, unsafe.Pointer(&data[0]), C.size_t(len(data)), C.int(max(1, how.shrink)), C.double(how.scale),
-		C.int(how.frames), &out), out, "open "+h.Format)
+		C.int(how.frames), flag(greedy(h)), a.reins.c, &out), out, "open "+h.Format)
+}
+
+// greedy reports whether the first row of an original costs the whole of it, while its bytes are still read bit by bit: the scans of a
+// progressive JPEG, the tiles of an HEIC.
+func greedy(h probe.Header) bool {
+	return h.Format == probe.JPEG && h.Scans > 1 || h.Format == probe.HEIC || h.Format == probe.AVIF
 }
 
 // refusal classifies what went wrong while a file was read: with the outline in order, it is the content.

@@ -60,7 +60,7 @@ func TestBadFiles(t *testing.T) {
 		done, err := e.Render(ctx, data, []recipe.Variant{
 			variant(recipe.JPEG, recipe.Resize{Width: 640}), variant(recipe.WebP, recipe.Resize{Width: 320}),
 			variant(recipe.PNG, recipe.Resize{Mode: recipe.Fill, Width: 64, Height: 64, Gravity: recipe.Auto}),
-		})
+		}, nil)
 		cancel()
 		took := time.Since(began)
 		t.Logf("%-34s %6v %v", filepath.Base(file), took.Round(time.Millisecond), err)
@@ -113,7 +113,7 @@ func TestLimits(t *testing.T) {
 			change = func(*Limits) {}
 		}
 		e := engine(t, change)
-		_, err := e.Render(t.Context(), load(t, c.file), []recipe.Variant{variant("", c.steps...)})
+		_, err := e.Render(t.Context(), load(t, c.file), []recipe.Variant{variant("", c.steps...)}, nil)
 		switch {
 		case c.reason == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -138,7 +138,7 @@ func or(err error) error {
 func TestALittleMemoryIsEnough(t *testing.T) {
 	set := []recipe.Variant{variant(recipe.PNG), variant(recipe.JPEG, recipe.Resize{Width: 300}), variant(recipe.WebP, recipe.Resize{Width: 64})}
 	e := engine(t, func(l *Limits) { l.Memory = 1 << 20 })
-	done, err := e.Render(t.Context(), load(t, "photo.jpg"), set)
+	done, err := e.Render(t.Context(), load(t, "photo.jpg"), set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestTimeEndsWork(t *testing.T) {
 	} {
 		ctx, cancel := c.ctx()
 		began := time.Now()
-		_, err := e.Render(ctx, large, slow)
+		_, err := e.Render(ctx, large, slow, nil)
 		if took := time.Since(began); !fault.Is(or(err), c.kind) || took > 5*time.Second {
 			t.Errorf("%s: after %v: %v", name, took, err)
 		}
@@ -235,16 +235,19 @@ func misuse(t *testing.T) {
 			data, _ := os.ReadFile(f)
 			for _, set := range sets {
 				ctx, cancel := context.WithCancel(t.Context())
-				if i%5 == 4 {
+				switch i % 5 {
+				case 3:
+					time.AfterFunc(time.Duration(i)*time.Millisecond, cancel)
+				case 4:
 					cancel()
 				}
-				_, _ = e.Render(ctx, data, set)
+				_, _ = e.Render(ctx, data, set, nil)
 				if len(data) > 200 { // damage that only a decoder finds
 					hurt := append([]byte{}, data...)
 					for at := len(hurt) / 2; at < len(hurt)-64; at += 97 {
 						hurt[at] = byte(at) | 1<<strconv.IntSize%8
 					}
-					_, _ = e.Render(ctx, hurt, set)
+					_, _ = e.Render(ctx, hurt, set, nil)
 				}
 				cancel()
 			}

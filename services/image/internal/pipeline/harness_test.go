@@ -45,7 +45,7 @@ func variant(f recipe.Format, steps ...recipe.Step) recipe.Variant {
 // make renders one variant.
 func (e *Engine) make(t testing.TB, data []byte, v recipe.Variant) Rendered {
 	t.Helper()
-	r, err := e.Render(context.Background(), data, []recipe.Variant{v})
+	r, err := e.Render(context.Background(), data, []recipe.Variant{v}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,7 +227,7 @@ func TestSetsAreLikeSinglesAndRepeatable(t *testing.T) {
 		variant(recipe.WebP, recipe.Resize{Mode: recipe.Fill, Width: 128, Height: 128, Gravity: recipe.Auto}),
 		variant(recipe.PNG, recipe.Crop{Width: 600, Height: 600, Gravity: recipe.West}, recipe.Resize{Width: 150}),
 	}
-	first, err := e.Render(context.Background(), data, set)
+	first, err := e.Render(context.Background(), data, set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestSetsAreLikeSinglesAndRepeatable(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			again, err := e.Render(context.Background(), data, set)
+			again, err := e.Render(context.Background(), data, set, nil)
 			if err != nil {
 				t.Error(err)
 				return

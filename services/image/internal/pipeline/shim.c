@@ -42,7 +42,22 @@ int ct_has(const char *operation) { return vips_type_find("VipsOperation", opera
 
 #define READ "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR
 
-int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, VipsImage **out) {
+static int load_between(int format, VipsSource *in, int shrink, VipsImage **out) {
+	switch (format) {
+	case CT_JPEG: return vips_jpegload_source(in, out, "shrink", shrink, "unlimited", TRUE, READ, NULL);
+	case CT_HEIF: return vips_heifload_source(in, out, READ, NULL);
+	}
+	vips_error("calotype", "no loader %d", format);
+	return -1;
+}
+
+int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, int between, ct_reins *r, VipsImage **out) {
+	if (between) {
+		VipsSource *in = ct_bytes(data, size, r);
+		int result = load_between(format, in, shrink, out);
+		g_object_unref(in);
+		return result;
+	}
 	switch (format) {
 	case CT_JPEG:
 		// libvips' own limits refuse real photographs with a scratch and progressive files of many scans: both are bounded before this.
@@ -63,12 +78,37 @@ int ct_load(int format, void *data, size_t size, int shrink, double scale, int f
 #define STRIP "strip", !o->keep
 #endif
 
-int ct_save(VipsImage *in, const ct_output *o, void **data, size_t *size) {
+#if VIPS_MAJOR_VERSION > 8 || VIPS_MINOR_VERSION >= 15
+#define WEBP_STOPS TRUE
+#else
+#define WEBP_STOPS FALSE
+#endif
+
+// A webpsave that fails leaves things behind: up to 8.14 the whole pipeline, and after that the encoder of an animation. So nothing that it
+// reads fails: a still is computed beforehand, an animation comes through a gate. And it is stopped only where it cleans up.
+static int save_webp(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size) {
+	gboolean moves = vips_image_get_page_height(in) < in->Ysize;
+	VipsImage *safe;
+	if (moves ? ct_gate(in, r, &safe) : ct_memory(in, &safe))
+		return -1;
+	ct_follow(safe, r);
+	g_atomic_int_set(&r->gentle, moves || !WEBP_STOPS);
+	int result = vips_webpsave_buffer(safe, data, size, "Q", o->quality, "effort", o->effort, "lossless", o->lossless, STRIP, NULL);
+	g_atomic_int_set(&r->gentle, 0);
+	g_object_unref(safe);
+	if (result == 0 && moves && g_atomic_int_get(&r->failed)) {
+		g_free(*data);
+		*data = NULL;
+		return -1;
+	}
+	return result;
+}
+
+int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size) {
 	switch (o->format) {
 	case CT_JPEG: return vips_jpegsave_buffer(in, data, size, "Q", o->quality, "optimize_coding", TRUE, STRIP, NULL);
 	case CT_PNG: return vips_pngsave_buffer(in, data, size, "compression", o->effort, STRIP, NULL);
-	case CT_WEBP:
-		return vips_webpsave_buffer(in, data, size, "Q", o->quality, "effort", o->effort, "lossless", o->lossless, STRIP, NULL);
+	case CT_WEBP: return save_webp(in, o, r, data, size);
 	case CT_GIF: return vips_gifsave_buffer(in, data, size, "effort", o->effort, "reuse", TRUE, STRIP, NULL);
 	case CT_HEIF:
 		return vips_heifsave_buffer(in, data, size, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", o->quality,

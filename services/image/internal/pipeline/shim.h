@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <vips/vips.h>
 
+#include "reins.h"
+
 enum { CT_JPEG, CT_PNG, CT_WEBP, CT_GIF, CT_HEIF, CT_TIFF };
 
 typedef struct {
@@ -19,8 +21,9 @@ typedef struct {
 int ct_start(void);
 int ct_has(const char *operation);
 
-int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, VipsImage **out);
-int ct_save(VipsImage *in, const ct_output *o, void **data, size_t *size);
+// Between: the decoder reads piece by piece, and can be stopped in between; for those that decode everything at the first row.
+int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, int between, ct_reins *r, VipsImage **out);
+int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size);
 
 int ct_black(int w, int h, VipsImage **out);
 int ct_label(VipsImage *in, VipsInterpretation as, VipsImage **out);

@@ -64,6 +64,10 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	if err != nil {
 		return nil, errors.Join(err, shut())
 	}
+	service.Status(func() boot.Load {
+		slots, inFlight, waiting := w.Load()
+		return boot.Load{Slots: slots, InFlight: inFlight, Waiting: waiting}
+	})
 	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage, proto.Image) })
 	service.Go("tasks", func(ctx context.Context) error { return w.Consumer.Run(ctx, boot.Work(ctx)) })
 	return &App{service: service, close: shut}, nil
@@ -98,7 +102,7 @@ type engine struct{ *pipeline.Engine }
 
 // Render implements worker.Engine.
 func (e engine) Render(ctx context.Context, data []byte, variants []recipe.Variant) ([]worker.Rendered, error) {
-	done, err := e.Engine.Render(ctx, data, variants)
+	done, err := e.Engine.Render(ctx, data, variants, nil)
 	out := make([]worker.Rendered, len(done))
 	for i, r := range done {
 		out[i] = worker.Rendered(r)
