@@ -191,6 +191,9 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 	}
 	t.c.observe(t.req.Service(), EventRetry)
 	wait := spacing(t.sent)
+	if v == shed {
+		wait = 0 // what one node has too much of says nothing of the next, and a refusal must be quick
+	}
 	if t.opts.Backoff != nil {
 		if d, berr := t.opts.Backoff(ctx, t.req, t.sent); berr == nil {
 			wait = d

@@ -11,25 +11,35 @@ import (
 	greeterv1 "calotype/proto/greeter/v1"
 )
 
-// capacity is what one node can do: four slots of 40 ms each.
-const capacity = 100
+const (
+	slots = 100 // calls a second that one node can do: four slots of 40 ms each
+	most  = 64  // calls at once that one node ever handles
+)
 
-// most calls are handled at once.
-const most = 64
-
-// TestOverload asks a node for five times what it can do. It must go on doing four fifths of that, in no more than twice the time
-// that a full server takes, turn the rest away quickly and with a time to come again, prefer what is interactive, and be itself
-// again within 5 s.
+// TestOverload asks a node, and then three together, for five times what they can do. They must go on doing four fifths of that, in no
+// more than twice the time that a full server takes, turn the rest away quickly and with a time to come again, prefer what is
+// interactive, and be themselves again within 5 s.
 func TestOverload(t *testing.T) {
+	for _, nodes := range []int{1, 3} {
+		t.Run(fmt.Sprint(nodes), func(t *testing.T) { overload(t, nodes) })
+	}
+}
+
+func overload(t *testing.T, nodes int) {
 	w := newWorld(t)
-	w.start(t, "n0", "CALOTYPE_RPC__SHEDDING__MIN=8", fmt.Sprint("CALOTYPE_RPC__SHEDDING__MAX=", most))
-	w.answers(t, "n0")
+	capacity := nodes * slots
+	var ids []string
+	for i := range nodes {
+		ids = append(ids, fmt.Sprint("n", i))
+		w.start(t, ids[i], "CALOTYPE_RPC__SHEDDING__MIN=8", fmt.Sprint("CALOTYPE_RPC__SHEDDING__MAX=", most))
+	}
+	w.answers(t, ids...)
 	work := func(p rpc.Priority) func(context.Context) (*greeterv1.HelloResponse, error) {
 		return func(ctx context.Context) (*greeterv1.HelloResponse, error) {
 			return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "work"}, rpc.WithPriority(p))
 		}
 	}
-	peakFor, overFor := lasting(5*time.Second, 2*time.Second), lasting(30*time.Second, 8*time.Second)
+	peakFor, overFor := lasting(5*time.Second, 2*time.Second), lasting(30*time.Second, 5*time.Second)
 	began := time.Now()
 	peak := startLoad(t, capacity, work(rpc.Normal))
 	peak.lasts(t, peakFor)
@@ -87,7 +97,7 @@ func TestOverload(t *testing.T) {
 		late(t, "the 99th percentile of being turned away is %v", p99)
 	}
 	// What a call takes with as many others as the limit ever allows.
-	limit := time.Second * most / capacity
+	limit := time.Second * most / slots
 	if p99 := quantile(all.done, .99); p99 > 2*limit {
 		late(t, "what was done took %v at the 99th percentile, want at most twice %v", p99, limit)
 	}
