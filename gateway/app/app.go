@@ -11,7 +11,10 @@ import (
 )
 
 // App is a gateway that listens and does not yet serve: Run does, until its context ends.
-type App struct{ *boot.Service }
+type App struct {
+	*boot.Service
+	nodes interface{ Close() }
+}
 
 // New builds the routes over the process's RPC client and opens the listener.
 func New(cfg Config, host *boot.Host) (*App, error) {
@@ -35,5 +38,11 @@ func New(cfg Config, host *boot.Host) (*App, error) {
 	service.Go("following", func(context.Context) error {
 		return host.Client().Follow(proto.Greeter, proto.Image, proto.Worker, proto.Storage)
 	})
-	return &App{service}, nil
+	return &App{service, site.nodes}, nil
+}
+
+// Run serves until ctx ends, then leaves in order.
+func (a *App) Run(ctx context.Context) error {
+	defer a.nodes.Close()
+	return a.Service.Run(ctx)
 }

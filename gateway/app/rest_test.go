@@ -282,15 +282,16 @@ func TestNodes(t *testing.T) {
 	rsp, body := s.get("/v1/nodes")
 	var list struct {
 		Nodes []struct {
-			Service, ID, Address, Version string
-			Metadata                      map[string]string
+			Service, ID, Address, Version, State string
+			Metadata                             map[string]string
+			Heartbeat                            string `json:"heartbeat_age"`
 		}
 	}
 	s.must(json.Unmarshal([]byte(body), &list))
 	var services []string
 	for _, n := range list.Nodes {
 		services = append(services, n.Service)
-		if n.ID == "" || n.Address == "" || n.Version == "" {
+		if n.ID == "" || n.Address == "" || n.Version == "" || n.State != "ready" || n.Heartbeat == "" {
 			t.Errorf("a node lacks something: %+v", n)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 // site is every route the gateway has.
 type site struct {
 	doc     *openapi.Document
+	nodes   *nodes.Handler
 	handler http.Handler
 }
 
@@ -51,8 +52,8 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 	down := &download.Handler{Images: images, Storage: storage, Lookup: t.Request, Patience: t.Stall}
 	fly := &onthefly.Handler{Images: images, Transformer: transformer, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
 	watch := &events.Handler{Jobs: jobs, Batches: imagev1.NewBatchesService(proto.Image, client), Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
-	list := &nodes.Handler{Registry: host.Registry, Timeout: t.Request,
-		Services: []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}}
+	list := nodes.New(nodes.Config{Registry: host.Registry, Timeout: t.Request, Dial: host.Dial,
+		Services: []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}})
 
 	bounded := edge.Deadline(t.Request, transcoded)
 	mux := http.NewServeMux()
@@ -77,7 +78,7 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 	}
 	mux.HandleFunc("/", rest.NotFound)
 
-	s := &site{doc: doc}
+	s := &site{doc: doc, nodes: list}
 	s.handler, err = edge.Wrap(edge.Config{Origins: cfg.HTTP.Origins, ForwardHeaders: cfg.HTTP.ForwardHeaders, MaxURL: int(cfg.Limits.URL),
 		Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, mux)
 	return s, err

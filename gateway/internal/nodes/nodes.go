@@ -1,4 +1,4 @@
-// Package nodes tells which nodes of which services the registry knows.
+// Package nodes tells which nodes of which services the registry knows, and what each of them tells of itself.
 package nodes
 
 import (
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"go-micro.dev/v4/registry"
@@ -22,21 +23,45 @@ type Registry interface {
 	GetService(name string, opts ...registry.GetOption) ([]*registry.Service, error)
 }
 
-// Handler serves GET /v1/nodes. Its fields are set before the first request.
+// Handler serves GET /v1/nodes.
 type Handler struct {
-	Registry Registry
-	Services []string
-	Timeout  time.Duration
+	cfg   Config
+	asker *asker
 }
 
-// Node is one process, as it registered itself.
-type Node struct {
-	Service  string            `json:"service"`
-	ID       string            `json:"id"`
-	Address  string            `json:"address"`
-	Version  string            `json:"version"`
-	Metadata map[string]string `json:"metadata,omitempty"`
+// Config says whom to ask, and how long to wait.
+type Config struct {
+	Registry Registry
+	Services []string
+	Timeout  time.Duration // for the registry's answer
+	Dial     Dial
+	Patience time.Duration // for a node's; all are asked at once. Default 300 ms
 }
+
+// New makes a handler. Close lets go of its connections.
+func New(cfg Config) *Handler {
+	if cfg.Patience <= 0 {
+		cfg.Patience = 300 * time.Millisecond
+	}
+	return &Handler{cfg: cfg, asker: &asker{dial: cfg.Dial, timeout: cfg.Patience, peers: map[endpoint]*peer{}}}
+}
+
+// Close lets go of all nodes; those that are asked after it are silent.
+func (h *Handler) Close() { h.asker.close() }
+
+// Node is one service of one process: as it registered itself, and as it is.
+type Node struct {
+	Service       string            `json:"service"`
+	ID            string            `json:"id"`
+	Address       string            `json:"address"`
+	Version       string            `json:"version"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	State         string            `json:"state"`
+	LastAnswerAge string            `json:"last_answer_age,omitempty"` // of a silent one that answered before
+	*Status
+}
+
+func (n *Node) endpoint() endpoint { return endpoint{n.ID, n.Address, n.Metadata["protocol"]} }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	nodes, err := h.list(r.Context())
@@ -44,6 +69,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
+	h.asker.keep(nodes)
+	var all sync.WaitGroup
+	for i := range nodes {
+		all.Go(func() { h.asker.ask(r.Context(), &nodes[i]) })
+	}
+	all.Wait()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(struct {
@@ -53,11 +84,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // list asks for all services at once, and gives up on a registry that hangs.
 func (h *Handler) list(ctx context.Context) ([]Node, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Timeout)
 	defer cancel()
-	found := make([][]Node, len(h.Services))
+	found := make([][]Node, len(h.cfg.Services))
 	var group errgroup.Group
-	for i, name := range h.Services {
+	for i, name := range h.cfg.Services {
 		group.Go(func() (err error) {
 			found[i], err = h.of(ctx, name)
 			return err
@@ -82,7 +113,7 @@ func (h *Handler) list(ctx context.Context) ([]Node, error) {
 }
 
 func (h *Handler) of(ctx context.Context, name string) ([]Node, error) {
-	services, err := h.Registry.GetService(name, registry.GetContext(ctx))
+	services, err := h.cfg.Registry.GetService(name, registry.GetContext(ctx))
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil, nil
 	}

@@ -33,7 +33,21 @@ async function loadPresets() {
 
 async function loadNodes() {
   const { nodes } = await call("/v1/nodes");
-  fill($("nodes").tBodies[0], nodes.map((n) => el("tr", {}, el("td", {}, n.service), el("td", { class: "mono" }, n.id), el("td", { class: "mono" }, n.address), el("td", {}, n.version))));
+  fill($("nodes").tBodies[0], nodes.map((n) => el("tr", {},
+    el("td", {}, n.service), el("td", { class: "mono" }, n.id), el("td", { class: "mono" }, n.address), el("td", {}, n.version),
+    el("td", {}, el("span", { class: "state " + ({ ready: "good", silent: "bad" }[n.state] ?? "wait") }, stateOf(n))),
+    el("td", {}, n.heartbeat_age ? n.heartbeat_age + " ago" : "\u2013"), el("td", {}, loadOf(n)),
+    el("td", {}, (n.leads ?? []).map((t) => t.duty).join(", ")))));
+}
+
+function stateOf(n) {
+  return n.state.replace("_", " ") + (n.last_answer_age ? ` for ${n.last_answer_age}` : "");
+}
+
+// Of how many slots, where there are any, and how much waits for one.
+function loadOf(n) {
+  if (n.in_flight === undefined) return "\u2013";
+  return n.in_flight + (n.slots ? ` of ${n.slots}` : "") + (n.waiting ? `, ${n.waiting} waiting` : "");
 }
 
 async function loadReady() {

@@ -6,17 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"calotype/kit/health"
 )
 
-// Node is a registered process.
+// Node is one service of one process.
 type Node struct {
-	Service  string            `json:"service"`
-	ID       string            `json:"id"`
-	Address  string            `json:"address"`
-	Version  string            `json:"version"`
-	Metadata map[string]string `json:"metadata"`
+	Service       string            `json:"service"`
+	ID            string            `json:"id"`
+	Address       string            `json:"address"`
+	Version       string            `json:"version"`
+	Commit        string            `json:"commit,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	State         string            `json:"state,omitempty"`           // ready, not_ready, silent or unknown
+	LastAnswerAge string            `json:"last_answer_age,omitempty"` // of a silent one
+	StartTime     time.Time         `json:"start_time,omitzero"`
+	HeartbeatAge  string            `json:"heartbeat_age,omitempty"`
+	Slots         int               `json:"slots,omitempty"`
+	InFlight      *int              `json:"in_flight,omitempty"` // nil: it did not tell
+	Waiting       int               `json:"waiting,omitempty"`
+	Leads         []Term            `json:"leads,omitempty"`
+}
+
+// Term is a duty that a node leads.
+type Term struct {
+	Duty  string    `json:"duty"`
+	Fence int64     `json:"fence"`
+	Since time.Time `json:"since_time"`
 }
 
 // Nodes lists what is registered.
