@@ -17,12 +17,14 @@ import (
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
 	"calotype/services/image/internal/rpc"
+	"calotype/services/image/internal/webhook"
 )
 
 // App is the image manager in a process. There is one in a host.
 type App struct {
 	store   store
 	queue   queue.Queue
+	sender  *webhook.Sender
 	service *boot.Service
 }
 
@@ -50,15 +52,27 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 		return nil, err
 	}
 	undo = append(undo, q.Close)
-	m := manager.New(cfg.Image.Config, manager.Parts{
-		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets, Tracer: host.Tracer, Log: host.Log, Elector: host.Elector(proto.Image),
-	})
+	parts := manager.Parts{
+		Store: store, Queue: q, Inspector: rpc.NewInspector(host.Client()), Blobs: blobclient.New(host.Client()), Presets: presets,
+		Tracer: host.Tracer, Log: host.Log, Elector: host.Elector(proto.Image),
+	}
+	sender, err := webhook.New(cfg.Image.Webhooks.Config, host.Version, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() error { sender.Close(); return nil })
+	webhooks := manager.NewWebhooks(cfg.Image.Webhooks.WebhookConfig, manager.WebhookParts{Store: store, Sender: sender, Log: host.Log, Metrics: host.Metrics})
+	if sender.On() {
+		parts.Letter, parts.CheckURL, parts.Notice = rpc.Letter, sender.CheckURL, webhooks.Wake
+	}
+	m := manager.New(cfg.Image.Config, parts)
 	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
 		return errors.Join(
 			imagev1.RegisterImagesHandler(s, rpc.NewImages(m.Images)),
 			imagev1.RegisterJobsHandler(s, jobs),
 			imagev1.RegisterBatchesHandler(s, batches),
+			imagev1.RegisterWebhooksHandler(s, rpc.NewWebhooks(webhooks)),
 		)
 	})
 	if err != nil {
@@ -70,9 +84,12 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	service.Go("reports", m.Reports.Run)
 	service.Go("dead letters", m.DeadLetters.Run)
 	service.Go("upkeep", m.Upkeep.Run)
+	if sender.On() {
+		service.Go("webhooks", func(ctx context.Context) error { return webhooks.Run(ctx, boot.Work(ctx)) })
+	}
 	host.Metrics.MustRegister(m.Tally, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
 	host.Health.Add("image-store", store.Ping)
-	return &App{store: store, queue: q, service: service}, nil
+	return &App{store: store, queue: q, sender: sender, service: service}, nil
 }
 
 // Addr is where the service listens.
@@ -88,6 +105,7 @@ func (a *App) Queue() job.Queue { return a.queue }
 // Run serves until ctx ends, then leaves in order.
 func (a *App) Run(ctx context.Context) error {
 	err := a.service.Run(ctx)
+	a.sender.Close()
 	if closed := errors.Join(a.queue.Close(), a.store.Close()); closed != nil {
 		err = errors.Join(err, fmt.Errorf("closing the job store and the queue: %w", closed))
 	}

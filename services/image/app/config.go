@@ -10,6 +10,7 @@ import (
 	"calotype/services/image/internal/manager"
 	"calotype/services/image/internal/postgres"
 	"calotype/services/image/internal/recipe"
+	"calotype/services/image/internal/webhook"
 )
 
 // Config is what the image manager can be told. A worker reads the same keys under queue.
@@ -24,8 +25,20 @@ type ImageConfig struct {
 	Store          string          `koanf:"store" doc:"what keeps images and jobs: sqlite, a file for one machine; postgres, a database that several managers share"`
 	Database       string          `koanf:"database" doc:"the SQLite file that keeps images and jobs"`
 	Postgres       postgres.Config `koanf:"postgres"`
+	Webhooks       WebhooksConfig  `koanf:"webhooks"`
 	Presets        recipe.Presets  `koanf:"presets" doc:"recipes with names; what is given is added to the built-in ones, under the same name in their place"`
 	manager.Config `koanf:",squash"`
+}
+
+// WebhooksConfig says how webhooks are signed and sent.
+type WebhooksConfig struct {
+	webhook.Config        `koanf:",squash"`
+	manager.WebhookConfig `koanf:",squash"`
+}
+
+// Validate finds every fault at once.
+func (c WebhooksConfig) Validate() []fault.Field {
+	return append(c.Config.Validate(), c.WebhookConfig.Validate()...)
 }
 
 // DefaultConfig keeps everything in a folder below the working directory.
@@ -36,6 +49,7 @@ func DefaultConfig() Config {
 			Store:    SQLite,
 			Postgres: postgres.DefaultConfig(),
 			Database: filepath.Join("data", "image.db"),
+			Webhooks: WebhooksConfig{WebhookConfig: manager.DefaultWebhookConfig()},
 			Presets:  recipe.DefaultPresets(),
 			Config:   manager.DefaultConfig(),
 		},

@@ -39,6 +39,7 @@ func DefaultConfig(data string) Config {
 	c.RPC.Listen = "127.0.0.1:50051"
 	c.Storage.Root = filepath.Join(data, "blobs")
 	c.Image.Database = filepath.Join(data, "image.db")
+	c.Image.Webhooks.KeepSecret = filepath.Join(data, "webhook.secret")
 	c.Queue.Path = filepath.Join(data, "queue.db")
 	c.Queue.Exclusive = true
 	return c
