@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"go-micro.dev/v4/client"
 
@@ -20,7 +22,7 @@ func NewDesk(c client.Client) *Desk { return &Desk{imagev1.NewJobsService(proto.
 // Ended implements worker.Desk.
 func (d *Desk) Ended(ctx context.Context, id job.ID) (bool, error) {
 	j, err := d.jobs.Get(ctx, &imagev1.GetJobRequest{Id: string(id)})
-	if f := fault.As(err); f != nil && f.Reason == "JOB_NOT_FOUND" {
+	if unknown(err) {
 		return true, nil
 	}
 	if err != nil {
@@ -28,4 +30,23 @@ func (d *Desk) Ended(ctx context.Context, id job.ID) (bool, error) {
 	}
 	state, ok := stateFromProto(j.GetState())
 	return ok && state.Ended(), nil
+}
+
+// Watch implements worker.Desk. The stream's own end says that the job has ended: its events tell of earlier runs too.
+func (d *Desk) Watch(ctx context.Context, id job.ID) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := d.jobs.Watch(ctx, &imagev1.WatchJobRequest{Id: string(id)})
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if errors.Is(err, io.EOF) || unknown(err) {
+		return nil
+	}
+	return err
+}
+
+func unknown(err error) bool {
+	f := fault.As(err)
+	return f != nil && f.Reason == "JOB_NOT_FOUND"
 }

@@ -183,3 +183,76 @@ func TestLeavingCutsTasksOffOnlyWhenTimeIsUp(t *testing.T) {
 		t.Errorf("verdict %+v, %v", verdict, err)
 	}
 }
+
+// The job says how often, within what a time-out or a defect may cost.
+func TestJobSaysHowOften(t *testing.T) {
+	slow := fault.New(fault.Deadline, "TRANSFORM_TIMEOUT", "it took too long")
+	for name, c := range map[string]struct {
+		most, attempt int
+		err           error
+		ends          bool
+	}{
+		"once":                {1, 1, away, true},
+		"more than the node":  {20, 15, away, false},
+		"as often as it says": {20, 20, away, true},
+		"time-outs":           {20, 2, slow, false},
+		"three time-outs":     {20, 3, slow, true},
+		"one time-out":        {1, 1, slow, true},
+	} {
+		b := newBench(t)
+		b.render = func(context.Context, []recipe.Variant) ([]Rendered, error) { return nil, c.err }
+		task := job.Task{Job: "job_1", Run: 2, Original: digest, Recipe: recipe.Recipe{Variants: []recipe.Variant{thumb()}}, MaxAttempts: c.most}
+		if v, _ := b.worker().Consumer.attempt(t.Context(), task, c.attempt); v.IsSetAside() != c.ends || v.IsDone() {
+			t.Errorf("%s: verdict %+v", name, v)
+		}
+	}
+}
+
+// A storage that hangs is away, and no time-out of the picture's.
+func TestStorageHasItsTime(t *testing.T) {
+	for name, change := range map[string]func(*bench){
+		"original": func(b *bench) {
+			b.open = func(ctx context.Context) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }
+		},
+		"results": func(b *bench) {
+			b.put = func(job.Digest) error { return fault.New(fault.Deadline, "", "no answer") }
+		},
+	} {
+		b := newBench(t)
+		change(b)
+		w := b.worker(func(c *Config) { c.JobTimeout = 10 * time.Millisecond })
+		if v := w.Consumer.handle(t.Context(), delivery(t, 3, thumb())); !v.IsAgain() || v.After <= 0 {
+			t.Errorf("%s: verdict %+v", name, v)
+		}
+		if f := b.reports[1].Failure; f == nil || f.Reason != "STORAGE_TIMEOUT" {
+			t.Errorf("%s: told %+v", name, f)
+		}
+	}
+}
+
+// Who asks for a pause gets it.
+func TestPauseIsAsLongAsAsked(t *testing.T) {
+	b := newBench(t)
+	busy := fault.New(fault.Unavailable, "", "no room")
+	busy.RetryAfter = 20 * time.Second
+	b.put = func(job.Digest) error { return busy }
+	if v := b.worker().Consumer.handle(t.Context(), delivery(t, 1, thumb())); !v.IsAgain() || v.After < 20*time.Second || v.After > time.Minute {
+		t.Errorf("verdict %+v", v)
+	}
+}
+
+// A node without time left gives a task back at once, whatever kept it from telling, and tells what is done all the same.
+func TestNoTimeLeft(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.hang = func(context.Context, job.Report) { cancel() }
+	if v := b.worker().Consumer.handle(ctx, delivery(t, 1, thumb())); !v.IsAgain() || v.After != 0 {
+		t.Errorf("verdict %+v", v)
+	}
+	b = newBench(t)
+	ctx, cancel = context.WithCancel(t.Context())
+	b.put = func(job.Digest) error { cancel(); return nil }
+	if v := b.worker().Consumer.handle(ctx, delivery(t, 1, thumb())); !v.IsDone() || !slices.Contains(b.kinds(), job.Finished) {
+		t.Errorf("verdict %+v, told %v", v, b.kinds())
+	}
+}

@@ -31,6 +31,7 @@ type bench struct {
 	stored    []job.Digest
 	reports   []job.Report
 	publish   error
+	hang      func(context.Context, job.Report) // before a report is taken
 }
 
 func newBench(t *testing.T) *bench {
@@ -71,22 +72,31 @@ func (b *bench) Inspect(context.Context, []byte) (job.Picture, error) {
 	return job.Picture{Format: "png", HasAlpha: true, Width: 7}, nil
 }
 
-func (b *bench) Render(ctx context.Context, _ []byte, v []recipe.Variant) ([]Rendered, error) {
+func (b *bench) Render(ctx context.Context, _ []byte, v []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+	if tell != nil {
+		tell(job.Progress{Phase: "rendering", Percent: 40})
+	}
 	return b.render(ctx, v)
 }
 
-func (b *bench) Publish(_ context.Context, topic string, ms ...job.Message) error {
+func (b *bench) Publish(ctx context.Context, topic string, ms ...job.Message) error {
 	if b.publish != nil {
 		return b.publish
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for _, m := range ms {
 		var r job.Report
 		if err := json.Unmarshal(m.Body, &r); err != nil || topic != job.Reports || m.ID != r.MessageID() {
 			b.t.Errorf("published %q as %q to %s: %v", m.Body, m.ID, topic, err)
 		}
+		if b.hang != nil {
+			b.hang(ctx, r)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b.mu.Lock()
 		b.reports = append(b.reports, r)
+		b.mu.Unlock()
 	}
 	return nil
 }

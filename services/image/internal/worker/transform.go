@@ -39,7 +39,11 @@ func (t *Transformer) Inspect(ctx context.Context, d job.Digest) (job.Picture, e
 // fault.Deadline when it takes too long.
 func (t *Transformer) Transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
 	return within(ctx, t.slots, callers, t.timeout, func(ctx context.Context) ([]Made, error) {
-		return t.parts.work(ctx, d, r)
+		data, err := t.parts.open(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		return t.parts.render(ctx, d, data, r, nil)
 	})
 }
 
@@ -51,17 +55,13 @@ func (p Parts) open(ctx context.Context, d job.Digest) ([]byte, error) {
 	return data, err
 }
 
-// work makes a recipe of a stored blob; it is called within a slot.
-func (p Parts) work(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
-	data, err := p.open(ctx, d)
+// render makes a recipe of an original; it is called within a slot.
+func (p Parts) render(ctx context.Context, d job.Digest, data []byte, r recipe.Recipe, tell func(job.Progress)) ([]Made, error) {
+	r, err := p.resolve(ctx, data, r)
 	if err != nil {
 		return nil, err
 	}
-	r, err = p.resolve(ctx, data, r)
-	if err != nil {
-		return nil, err
-	}
-	done, err := p.Engine.Render(ctx, data, r.Variants)
+	done, err := p.Engine.Render(ctx, data, r.Variants, tell)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"calotype/services/image/internal/job"
@@ -12,6 +13,8 @@ import (
 type Desk interface {
 	// Ended reports whether a job has ended, or is forgotten: nobody waits for its results. It fails when nobody can tell.
 	Ended(ctx context.Context, id job.ID) (bool, error)
+	// Watch returns nil as soon as a job has ended, or is forgotten. It fails when nobody can tell any longer.
+	Watch(ctx context.Context, id job.ID) error
 }
 
 // errUnwanted ends work whose job was cancelled, or deleted with its image.
@@ -20,33 +23,34 @@ var errUnwanted = errors.New("the job has ended meanwhile")
 // look is how long the desk may take to answer.
 const look = 2 * time.Second
 
-// whileWanted gives a context that ends with errUnwanted soon after the job has. The desk is asked beside the work, at once and then
-// at every interval: the work waits for no answer, and goes on without one. Call stop when the work is done.
+// whileWanted gives a context that ends with errUnwanted soon after the job has. The desk is asked at once, is watched once the work
+// lasts a little, and is asked again now and then, for a watch may be with a manager that is frozen. All of it is beside the work,
+// which waits for no answer, and goes on without one. Call stop when the work is done.
 func (c *Consumer) whileWanted(ctx context.Context, id job.ID) (_ context.Context, stop func()) {
 	if c.parts.Desk == nil {
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(c.interval)
-		defer tick.Stop()
-		for {
-			if c.ended(ctx, id) {
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for !c.ended(ctx, id) {
+			if !pause(ctx, c.paces.ask) {
+				return
+			}
+		}
+		cancel(errUnwanted)
+	})
+	asking.Go(func() {
+		for wait := c.paces.watch; pause(ctx, wait); wait = c.paces.ask {
+			if c.parts.Desk.Watch(ctx, id) == nil {
 				cancel(errUnwanted)
 				return
 			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
 		}
-	}()
+	})
 	return ctx, func() {
 		cancel(nil)
-		<-done
+		asking.Wait()
 	}
 }
 
@@ -55,4 +59,16 @@ func (c *Consumer) ended(ctx context.Context, id job.ID) bool {
 	defer cancel()
 	ended, err := c.parts.Desk.Ended(ctx, id)
 	return err == nil && ended
+}
+
+// pause reports whether ctx lasted that long.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

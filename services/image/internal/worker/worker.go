@@ -45,8 +45,9 @@ type Rendered struct {
 type Engine interface {
 	// Inspect says what a file is and decodes no pixels. Fails with fault.Invalid for what no Render takes.
 	Inspect(ctx context.Context, data []byte) (job.Picture, error)
-	// Render makes resolved variants, in their order, from one decode.
-	Render(ctx context.Context, data []byte, variants []recipe.Variant) ([]Rendered, error)
+	// Render makes resolved variants, in their order, from one decode. Tell, unless it is nil, hears now and then how much of the
+	// rendering is done; it waits for nothing.
+	Render(ctx context.Context, data []byte, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error)
 }
 
 // Config says how much a node does at once, and for how long.
@@ -54,9 +55,9 @@ type Config struct {
 	Slots            int           `koanf:"slots" doc:"pictures that are worked on at once, for jobs and for callers each; 0 is one a CPU"`
 	Waiting          int           `koanf:"waiting" doc:"callers that may wait for a slot; more are sent elsewhere"`
 	Patience         time.Duration `koanf:"patience" doc:"how long a caller waits for a slot before it is sent elsewhere"`
-	JobTimeout       time.Duration `koanf:"job_timeout" doc:"how long the pictures of one job may take"`
+	JobTimeout       time.Duration `koanf:"job_timeout" doc:"how long the pictures of one job may take, and as long each storage with its original and its results"`
 	TransformTimeout time.Duration `koanf:"transform_timeout" doc:"how long the pictures of one call may take"`
-	Attempts         int           `koanf:"attempts" doc:"how often a job is tried while what it needs is away"`
+	Attempts         int           `koanf:"attempts" doc:"how often a job is tried while what it needs is away, unless the job says"`
 	Backoff          time.Duration `koanf:"backoff" doc:"the pause before a job's second attempt; each further one doubles it, up to a minute"`
 }
 
@@ -112,6 +113,7 @@ func New(cfg Config, p Parts) *Worker {
 	s := newSlots(cfg.Slots, cfg.Waiting, cfg.Patience, p.Metrics)
 	return &Worker{
 		Transformer: &Transformer{slots: s, looks: newSlots(2*cfg.Slots, cfg.Waiting, cfg.Patience, nil), parts: p, timeout: cfg.TransformTimeout},
-		Consumer:    &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now, interval: 2 * time.Second},
+		Consumer: &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now,
+			paces: paces{ask: 2 * time.Second, watch: 100 * time.Millisecond, tell: time.Second}},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go-micro.dev/v4/server"
 
@@ -15,7 +16,6 @@ import (
 	"calotype/services/image/internal/blobclient"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/pipeline"
-	"calotype/services/image/internal/recipe"
 	"calotype/services/image/internal/rpc"
 	"calotype/services/image/internal/worker"
 )
@@ -29,14 +29,17 @@ type App struct {
 // Option changes what New does.
 type Option func(*options)
 
-type options struct{ queue job.Queue }
+type options struct {
+	queue job.Queue
+	wrap  func(Engine) Engine
+}
 
 // WithQueue takes tasks from a queue that somebody else opened and closes: the manager's, when it is in the same process.
 func WithQueue(q job.Queue) Option { return func(o *options) { o.queue = q } }
 
 // New starts the picture library and opens the queue and the listener. The queue is closed when Run ends.
 func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
-	var o options
+	o := options{wrap: func(e Engine) Engine { return e }}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -55,7 +58,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	}
 	blobs := blobclient.New(host.Client())
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: blobs, Results: blobs, Engine: engine{pictures}, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
+		Originals: blobs, Results: blobs, Engine: o.wrap(engine{pictures}), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {
@@ -69,7 +72,11 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		return boot.Load{Slots: slots, InFlight: inFlight, Waiting: waiting}
 	})
 	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage, proto.Image) })
-	service.Go("tasks", func(ctx context.Context) error { return w.Consumer.Run(ctx, boot.Work(ctx)) })
+	service.Go("tasks", func(ctx context.Context) error {
+		work, cancel := workUntil(ctx, cfg.Drain.Timeout-handBack(cfg.Drain.Timeout))
+		defer cancel()
+		return w.Consumer.Run(ctx, work)
+	})
 	return &App{service: service, close: shut}, nil
 }
 
@@ -88,6 +95,23 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
+// handBack is how much of the drain's time is left for giving back what did not get done: others have it at once then, and nothing counts
+// as lost.
+func handBack(drain time.Duration) time.Duration { return min(2*time.Second, drain/4) }
+
+// workUntil gives a context for work that was begun: it ends so long after ctx, or with the drain's time.
+func workUntil(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(boot.Work(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(after, cancel)
+		context.AfterFunc(work, func() { t.Stop() })
+	})
+	return work, func() {
+		stop()
+		cancel()
+	}
+}
+
 // Capabilities tells what the picture library can do. Formats are missing where it cannot be started.
 func Capabilities() pipeline.Capabilities {
 	c, err := pipeline.FindCapabilities()
@@ -95,17 +119,4 @@ func Capabilities() pipeline.Capabilities {
 		c.Version += " (" + err.Error() + ")"
 	}
 	return c
-}
-
-// engine is the pipeline as the use cases know it.
-type engine struct{ *pipeline.Engine }
-
-// Render implements worker.Engine.
-func (e engine) Render(ctx context.Context, data []byte, variants []recipe.Variant) ([]worker.Rendered, error) {
-	done, err := e.Engine.Render(ctx, data, variants, nil)
-	out := make([]worker.Rendered, len(done))
-	for i, r := range done {
-		out[i] = worker.Rendered(r)
-	}
-	return out, err
 }

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/pipeline"
+	"calotype/services/image/internal/recipe"
+	"calotype/services/image/internal/worker"
+)
+
+// What an engine is written with, for who stands outside of the service: one that makes nothing measures all the rest, one that
+// crashes shows what becomes of the others.
+type (
+	// Engine makes pictures of pictures.
+	Engine = worker.Engine
+	// Picture is what Inspect finds.
+	Picture = job.Picture
+	// Variant is what Render is to make.
+	Variant = recipe.Variant
+	// Rendered is what it made.
+	Rendered = worker.Rendered
+	// Progress is how far it is.
+	Progress = job.Progress
+)
+
+// WithEngine works with what wrap makes of the node's own engine.
+func WithEngine(wrap func(Engine) Engine) Option { return func(o *options) { o.wrap = wrap } }
+
+// engine is the pipeline as the use cases know it.
+type engine struct{ *pipeline.Engine }
+
+// Render implements Engine.
+func (e engine) Render(ctx context.Context, data []byte, variants []Variant, tell func(Progress)) ([]Rendered, error) {
+	done, err := e.Engine.Render(ctx, data, variants, tell)
+	out := make([]Rendered, len(done))
+	for i, r := range done {
+		out[i] = Rendered(r)
+	}
+	return out, err
+}
