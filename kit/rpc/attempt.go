@@ -128,12 +128,17 @@ type wire struct {
 	own *attempt
 }
 
-func onWire(ctx context.Context, own *attempt) *wire {
-	if own == nil || own.wire.own != nil { // a call wrapper may try twice
+// onWire uses what the attempt has room for: attempts that overlap have none, and a call wrapper may try twice.
+func (t *try) onWire(ctx context.Context, own *attempt) *wire {
+	room := own
+	if own == nil && t.extra.hedge == 0 {
+		room = &t.first
+	}
+	if room == nil || room.wire.Context != nil {
 		return &wire{ctx, own}
 	}
-	own.wire = wire{ctx, own}
-	return &own.wire
+	room.wire = wire{ctx, own}
+	return &room.wire
 }
 
 const coarse = 100 * time.Millisecond // below, every microsecond is told

@@ -36,9 +36,9 @@ func TestAnAttemptIsAContext(t *testing.T) {
 				t.Error("what is not wanted any more must be stopped once")
 			}
 			// grpc-go's way: values around it, then its own view, then a context that can be cancelled.
-			child, cancel := context.WithCancel(onWire(context.WithValue(a, key{}, 1), a))
+			child, cancel := context.WithCancel((&try{extra: noExtra}).onWire(context.WithValue(a, key{}, 1), a))
 			defer cancel()
-			another, cancelAnother := context.WithCancel(onWire(a, a))
+			another, cancelAnother := context.WithCancel((&try{extra: noExtra}).onWire(a, a))
 			cancelAnother()
 			c.end(a)
 			<-child.Done()
@@ -82,12 +82,12 @@ func TestTheWireTellsWholeMilliseconds(t *testing.T) {
 			99*time.Millisecond + 1:               99*time.Millisecond + 1,
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), left)
-			if end, ok := onWire(ctx, nil).Deadline(); !ok || time.Until(end) != want {
+			if end, ok := (&try{extra: noExtra}).onWire(ctx, nil).Deadline(); !ok || time.Until(end) != want {
 				t.Errorf("of %v the wire tells %v, want %v", left, time.Until(end), want)
 			}
 			cancel()
 		}
-		if _, ok := onWire(context.Background(), nil).Deadline(); ok {
+		if _, ok := (&try{extra: noExtra}).onWire(context.Background(), nil).Deadline(); ok {
 			t.Error("it has a deadline that nobody set")
 		}
 	})

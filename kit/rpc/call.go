@@ -46,11 +46,12 @@ func (c caller) Call(ctx context.Context, req client.Request, rsp any, opts ...c
 }
 
 // attempt puts the call wrappers around invoke.
-func (c *Client) attempt(ctx context.Context, n *cluster.Node, t *try, rsp any, own *attempt) (v verdict, err error) {
+func (c *Client) attempt(ctx context.Context, n *cluster.Node, t *try, rsp any, own *attempt) (verdict, error) {
 	if len(t.opts.CallWrappers) == 0 {
 		return c.invoke(ctx, n, t, rsp, own)
 	}
-	err = wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, _ client.Request, rsp any, _ client.CallOptions) error {
+	var v verdict
+	err := wrapCall(t.opts.CallWrappers, func(ctx context.Context, _ *registry.Node, _ client.Request, rsp any, _ client.CallOptions) error {
 		var err error
 		v, err = c.invoke(ctx, n, t, rsp, own)
 		return err
@@ -130,7 +131,7 @@ func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any, o
 	}()
 	w.opts = append(w.opts, t.extra.grpc...)
 	began := cluster.Clock()
-	err := n.Conn.Invoke(onWire(t.extra.context(outgoing(ctx)), own), t.method.full, t.req.Body(), rsp, w.opts...)
+	err := n.Conn.Invoke(t.onWire(t.extra.context(outgoing(ctx)), own), t.method.full, t.req.Body(), rsp, w.opts...)
 	v := answered
 	if err != nil {
 		v = c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)

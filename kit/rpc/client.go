@@ -107,11 +107,17 @@ func (c *Client) Options() client.Options {
 
 // NewRequest makes a request to a method, named /package.Service/Method or Service.Method.
 func (c *Client) NewRequest(service, endpoint string, body any, opts ...client.RequestOption) client.Request {
+	r := c.newRequest(service, endpoint, body)
+	r.stream = r.stream || streaming(opts)
+	return &r
+}
+
+func (c *Client) newRequest(service, endpoint string, body any) clientRequest {
 	m, err := c.methods.find(endpoint, body)
 	if err != nil {
 		m = &clientMethod{full: endpoint, endpoint: endpoint}
 	}
-	return &clientRequest{service: service, method: m, body: body, stream: m.stream != nil || streaming(opts), err: err}
+	return clientRequest{service: service, method: m, body: body, stream: m.stream != nil, err: err}
 }
 
 func streaming(opts []client.RequestOption) bool {

@@ -18,11 +18,15 @@ type conn struct {
 }
 
 func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	req := c.client.NewRequest(c.service, method, args)
-	if r, ok := req.(*clientRequest); ok && len(opts) > 0 {
-		r.extra = &extra{grpc: opts}
-	}
-	return c.client.Call(ctx, req, reply)
+	req := &connRequest{clientRequest: c.client.newRequest(c.service, method, args), extra: extra{grpc: opts}}
+	req.clientRequest.extra = &req.extra
+	return c.client.Call(ctx, &req.clientRequest, reply)
+}
+
+// connRequest is a request with the options of its stub, in one piece.
+type connRequest struct {
+	clientRequest
+	extra extra
 }
 
 func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
