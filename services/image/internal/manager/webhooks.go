@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"calotype/kit/fault"
 	"calotype/kit/logging"
@@ -70,7 +71,12 @@ func (u *Webhooks) Wake() {
 // whoever claims it next.
 func (u *Webhooks) Run(ctx, work context.Context) error {
 	to := newReceivers(u.cfg)
-	ended := make(chan claimed, u.cfg.Concurrency)
+	type step struct {
+		claimed
+		took  time.Duration
+		ended bool
+	}
+	steps := make(chan step, 2*u.cfg.Concurrency) // each attempt makes two, and waits for nobody
 	poll := time.NewTicker(webhookPoll)
 	defer poll.Stop()
 	look, full, away := true, false, false
@@ -82,27 +88,41 @@ func (u *Webhooks) Run(ctx, work context.Context) error {
 			}
 			away = err != nil
 		}
-		for _, c := range to.next(time.Now()) {
+		begin, back := to.next(time.Now())
+		for _, c := range begin {
 			go func() {
-				u.attempt(work, c)
-				ended <- c
+				u.attempt(work, c, func(took time.Duration) { steps <- step{claimed: c, took: took} })
+				steps <- step{claimed: c, ended: true}
 			}()
 		}
+		u.handBack(ctx, back)
 		if look = full && to.room() > 0 && ctx.Err() == nil; look {
 			continue
 		}
+		var crowded <-chan time.Time
+		if to.room() == 0 {
+			crowded = time.After(webhookPoll / 10)
+		}
 		// While there is more in the store than there is room for, each end of an attempt is reason to look for it.
 		select {
-		case c := <-ended:
-			u.metrics.took(to.done(c, time.Now()))
+		case s := <-steps:
+			if s.ended {
+				to.done(s.claimed)
+			} else {
+				to.sent(s.claimed, s.took)
+			}
 			look = full
 		case <-u.wake:
 			look = true
 		case <-poll.C:
 			look = true
+		case <-crowded: // somebody may have lost patience
 		case <-ctx.Done():
-			for ; to.running > 0; to.running-- {
-				<-ended
+			u.handBack(work, to.leave())
+			for to.running > 0 {
+				if s := <-steps; s.ended {
+					to.done(s.claimed)
+				}
 			}
 			return nil
 		}
@@ -124,12 +144,16 @@ func (u *Webhooks) claim(ctx context.Context, to *receivers) (full bool, _ error
 	return len(due) == limit, err
 }
 
-// attempt sends a notice once and notes what came of it.
-func (u *Webhooks) attempt(work context.Context, c claimed) {
+// attempt sends a notice once, tells how long that took, and notes what came of it.
+func (u *Webhooks) attempt(work context.Context, c claimed, sent func(time.Duration)) {
 	work = logging.WithJob(work, string(c.Job))
 	ctx, cancel := context.WithTimeout(work, u.cfg.Timeout)
 	defer cancel()
+	began := time.Now()
 	answer, err := u.sender.Send(ctx, c.Webhook)
+	took := time.Since(began)
+	sent(took)
+	u.metrics.took(took)
 	if err != nil && work.Err() != nil {
 		u.log.InfoContext(work, "a webhook was left when the node was; it is sent again", "webhook", string(c.ID))
 		return
@@ -174,6 +198,21 @@ func (u *Webhooks) outcome(w job.Webhook, answer string, err error) job.WebhookO
 
 // spread moves a pause by up to a tenth, so that notices that failed together do not come back together.
 func spread(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
+
+// handBack gives notices back to the store as they were. Where it does not take them, they come due when their claim runs out.
+func (u *Webhooks) handBack(ctx context.Context, back []returned) {
+	var all errgroup.Group
+	all.SetLimit(webhookBatch)
+	for _, c := range back {
+		all.Go(func() error {
+			now := u.now()
+			return u.store.Settle(ctx, c.ID, c.Attempts, job.WebhookOutcome{State: job.WebhookPending, Unsent: true, Due: now.Add(c.away), Time: now})
+		})
+	}
+	if err := all.Wait(); err != nil && ctx.Err() == nil {
+		u.log.DebugContext(ctx, "webhooks could not be handed back; they come due by themselves", "error", err)
+	}
+}
 
 // settle notes an outcome, and waits for a store that does not answer: what was delivered is better not sent again.
 func (u *Webhooks) settle(work context.Context, c claimed, o job.WebhookOutcome) bool {
