@@ -18,6 +18,7 @@ type lanes[W any] struct {
 	weigh   func(W) int
 	do      func(ctx context.Context, together []W) error
 	stop    chan struct{}
+	once    sync.Once
 	stopped sync.WaitGroup
 }
 
@@ -37,7 +38,7 @@ func startLanes[W any](n int, weigh func(W) int, do func(context.Context, []W) e
 }
 
 func (l *lanes[W]) close() {
-	close(l.stop)
+	l.once.Do(func() { close(l.stop) })
 	l.stopped.Wait()
 }
 

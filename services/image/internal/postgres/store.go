@@ -55,8 +55,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.retried(ctx, "bringing its schema up to date", s.migrate); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the job store: %w", err), db.Close())
 	}
-	// A few of each kind together keep the disk busy; the other connections are for readers and relays.
-	n := min(max(1, cfg.MaxConnections/4), 8)
+	// Few lanes have much to carry at once, which costs less than many that carry little; one that waits for a lock must not stop the
+	// others. The other connections are for readers and relays.
+	n := min(max(1, cfg.MaxConnections/6), 3)
 	s.commits = startLanes(n, func(c *commit) int { return 1 + len(c.Jobs) }, s.commitAll)
 	s.updates = startLanes(n, func(*update) int { return 1 }, s.updateAll)
 	return s, nil

@@ -68,3 +68,12 @@ func TestPasswordIsApart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkStore(b *testing.B) {
+	server := servers.NewPostgres(b, "max_connections=200")
+	storetest.Benchmark(b, func(t testing.TB) job.Store {
+		cfg := configFor(server.Database(t))
+		cfg.MaxConnections = 20
+		return open(t, cfg)
+	})
+}

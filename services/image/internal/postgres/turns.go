@@ -41,7 +41,7 @@ func lines(messages []posted) (different []line) {
 }
 
 const basesQuery = `SELECT greatest(
-		coalesce((SELECT turn FROM outbox WHERE class = asked.class AND tenant = asked.tenant ORDER BY turn DESC LIMIT 1), 0),
+		coalesce((SELECT turn FROM outbox WHERE class || '/' || tenant = asked.class || '/' || asked.tenant ORDER BY turn DESC LIMIT 1), 0),
 		coalesce((SELECT turn FROM outbox WHERE class = asked.class ORDER BY turn, sequence LIMIT 1), 0))
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (class, tenant, position) ORDER BY position`
 

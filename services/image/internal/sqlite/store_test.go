@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -10,9 +11,9 @@ import (
 	"calotype/services/image/internal/storetest"
 )
 
-func open(t *testing.T, path string) *sqlite.Store {
+func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,4 +39,8 @@ func TestStore(t *testing.T) {
 			return open(t, path.(string))
 		},
 	})
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(t testing.TB) job.Store { return open(t, filepath.Join(t.TempDir(), "jobs.db")) })
 }
