@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"calotype/services/image/internal/job"
 )
@@ -58,7 +59,8 @@ type delivery struct {
 	job.Delivery
 	c      *consumer
 	s      *session
-	counts counted // before this delivery
+	counts counted   // before this delivery
+	since  time.Time // when it came
 	ack    func() error
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,10 +84,7 @@ func (c *consumer) begin(d *delivery) {
 		delete(c.running, d)
 		c.busy--
 		c.mu.Unlock()
-		select {
-		case c.freed <- struct{}{}:
-		default:
-		}
+		signal(c.freed)
 	})
 }
 

@@ -15,12 +15,14 @@ const (
 	headerAttempts = "x-calotype-attempts" // deliveries before it was published last
 	headerLost     = "x-calotype-lost"     // how many of these were lost
 	headerDue      = "x-calotype-due"      // Unix milliseconds; where the steps of delays do not reach
+	headerPassed   = "x-calotype-passed"   // how often it was passed on to other consumers since its last delivery
 	headerReason   = "dead-reason"
 )
 
 // counted is what a message carries from one queue to the next.
 type counted struct {
 	attempts, lost int
+	passed         int
 	due            time.Time
 	published      time.Time
 }
@@ -40,17 +42,28 @@ func publishing(m job.Message, c counted) amqp.Publishing {
 	if c.lost > 0 {
 		headers[headerLost] = int64(c.lost)
 	}
+	if c.passed > 0 {
+		headers[headerPassed] = int64(c.passed)
+	}
 	if !c.due.IsZero() {
 		headers[headerDue] = c.due.UnixMilli()
 	}
 	return amqp.Publishing{MessageId: m.ID, Headers: headers, Body: m.Body, DeliveryMode: amqp.Persistent, Timestamp: c.published}
 }
 
-// received takes a message out of the broker's form. Its counts include what the broker itself has counted.
-func received(d amqp.Delivery) (job.Message, counted) {
+// received takes a message out of the broker's form. Its counts include what the broker itself has counted. In a queue where each
+// delivery is begun (all) every one of these was lost; elsewhere one at most was begun, since whoever gets such a message passes it to the
+// suspects: the others ended with the client before they had been looked at.
+func received(d amqp.Delivery, all bool) (job.Message, counted) {
 	m := job.Message{ID: d.MessageId, Class: job.Normal, Headers: map[string]string{}, Body: d.Body}
 	broker := number(d.Headers["x-delivery-count"])
-	c := counted{attempts: number(d.Headers[headerAttempts]) + broker, lost: number(d.Headers[headerLost]) + broker, published: d.Timestamp}
+	if !all {
+		broker = min(broker, 1)
+	}
+	c := counted{
+		attempts: number(d.Headers[headerAttempts]) + broker, lost: number(d.Headers[headerLost]) + broker,
+		passed: number(d.Headers[headerPassed]), published: d.Timestamp,
+	}
 	if due := number(d.Headers[headerDue]); due > 0 {
 		c.due = time.UnixMilli(int64(due))
 	}

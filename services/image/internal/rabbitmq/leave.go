@@ -3,12 +3,10 @@ package rabbitmq
 import (
 	"context"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // leave takes no more, hands back what has not begun, and waits for what has.
-func (s *session) leave(gone <-chan *amqp.Error) {
+func (s *session) leave() {
 	ctx, cancel := context.WithCancel(s.c.ctx)
 	defer cancel()
 	handed := make(chan struct{})
@@ -27,7 +25,7 @@ func (s *session) leave(gone <-chan *amqp.Error) {
 			handed = nil
 		case <-idle:
 			idle = nil
-		case <-gone:
+		case <-s.broke:
 			s.end()
 			cancel()
 			if handed != nil {
@@ -62,14 +60,17 @@ func (s *session) handBack(ctx context.Context) {
 	for active() > 0 || s.asking {
 		select {
 		case a := <-s.arrivals:
-			s.subs[a.class].waits = append(s.subs[a.class].waits, s.take(a.Delivery))
+			s.subs[a.class].waits = append(s.subs[a.class].waits, s.take(a.Delivery, false))
 			continue
 		case class := <-s.ended:
 			s.subs[class].active = false
 			continue
+		case <-s.moved:
+			s.moves--
+			continue
 		case d := <-s.got:
 			if s.asking = false; d != nil {
-				t := s.take(*d)
+				t := s.take(*d, true)
 				s.move(t, s.suspect(t.Message, t.counts), false)
 			}
 			continue
@@ -91,12 +92,23 @@ func (s *session) handBack(ctx context.Context) {
 		}
 		sub.waits = nil
 	}
-	s.moving.Wait()
+	moved := make(chan struct{})
+	go func() {
+		s.moving.Wait()
+		close(moved)
+	}()
+	for waiting := true; waiting; {
+		select {
+		case <-s.moved:
+		case <-moved:
+			waiting = false
+		}
+	}
 	s.hold()
 }
 
 // giveBack is what Close does to a session: what runs is given to others, too.
-func (s *session) giveBack(gone <-chan *amqp.Error) {
+func (s *session) giveBack() {
 	for _, d := range s.c.those(s) {
 		d.cancel()
 	}
@@ -107,7 +119,7 @@ func (s *session) giveBack(gone <-chan *amqp.Error) {
 	defer cancel()
 	go func() {
 		select {
-		case <-gone:
+		case <-s.broke:
 			s.end()
 			cancel()
 		case <-ctx.Done():

@@ -125,5 +125,12 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // errClosed is what every operation ends with after Close.
 func errClosed() error { return fault.New(fault.Unavailable, "QUEUE_CLOSED", "the queue is closed") }

@@ -13,41 +13,41 @@ import (
 	"calotype/services/image/internal/job"
 )
 
-const (
-	// crowded is for how long all slots must be taken before the consumer stops asking for more, so that what comes goes to others.
-	crowded = 50 * time.Millisecond
-	// look is how often, about, a consumer looks for messages that were lost before.
-	look = 500 * time.Millisecond
-)
+// look is how often, about, a consumer looks for messages that were lost before.
+const look = 500 * time.Millisecond
 
 var (
 	errGone      = errors.New("the connection to the broker broke")
 	errCancelled = errors.New("the broker ended the subscription")
 )
 
-// session is a consumer on one channel. Its fields belong to the goroutine of run.
+// session is a consumer on one connection. Its fields belong to the goroutine of run.
 type session struct {
 	c    *consumer
-	ch   *amqp.Channel
+	conn *conn
 	side *amqp.Channel // for what is asked and taken one by one
 	done chan struct{} // closed when the session is over
 	once sync.Once     // closes it
 
-	// The library mixes up the answers to two questions that are asked at once on a channel.
-	asks, sideAsks sync.Mutex
+	sideAsks sync.Mutex // the library mixes up the answers to questions that are asked at once on a channel
 
-	subs     map[job.Class]*subscription
-	arrivals chan arrival
-	ended    chan job.Class // a subscription is over, and all that came of it has arrived
-	moved    chan struct{}  // something was moved to the suspects
-	moving   sync.WaitGroup
-	looked   chan int            // how many suspects there are
-	got      chan *amqp.Delivery // a suspect, or nil
-	hungry   chan job.Class      // its queue is empty, and others ask for more
+	subs      map[job.Class]*subscription
+	arrivals  chan arrival
+	ended     chan job.Class // a subscription is over, and all that came of it has arrived
+	moves     int            // messages on their way to another queue
+	moved     chan struct{}  // one of them is there
+	suspected chan struct{}  // something was moved to the suspects
+	moving    sync.WaitGroup
+	looked    chan int            // how many suspects there are
+	got       chan *amqp.Delivery // a suspect, or nil
+	hungry    chan job.Class      // its queue is empty, and others ask for more
+	broke     chan *amqp.Error    // a channel
+	cancelled chan string
 
 	full     time.Time // since when all slots are taken; zero: they are not
 	seen     int       // looks in a row that found suspects
 	yielding bool      // nothing new is begun until a suspect had its turn
+	calm     time.Time // when something came or went last
 	asking   bool      // for one
 	alone    bool      // one runs
 	looking  bool
@@ -56,6 +56,7 @@ type session struct {
 // subscription is one class's.
 type subscription struct {
 	class  job.Class
+	ch     *amqp.Channel
 	tag    string
 	active bool // the broker may send
 	ending bool
@@ -78,19 +79,11 @@ func (c *consumer) session(ctx context.Context) (began bool, err error) {
 		return false, err
 	}
 	s := &session{
-		c: c, done: make(chan struct{}), subs: map[job.Class]*subscription{}, arrivals: make(chan arrival), ended: make(chan job.Class, 3),
-		moved: make(chan struct{}, 1), looked: make(chan int, 1), got: make(chan *amqp.Delivery, 1), hungry: make(chan job.Class, 3),
+		c: c, conn: conn, done: make(chan struct{}), subs: map[job.Class]*subscription{}, arrivals: make(chan arrival), ended: make(chan job.Class, 3),
+		moved: make(chan struct{}), suspected: make(chan struct{}, 1), looked: make(chan int, 1), got: make(chan *amqp.Delivery, 1),
+		hungry: make(chan job.Class, 3), broke: make(chan *amqp.Error, 8), cancelled: make(chan string, 8),
 	}
-	if s.ch, err = conn.Channel(); err != nil {
-		return false, err
-	}
-	defer func() { go func() { _ = s.ch.Close() }() }() // which may wait for a broker that hangs
-	if s.side, err = conn.Channel(); err != nil {
-		return false, err
-	}
-	defer func() { go func() { _ = s.side.Close() }() }()
-	// One more than can run, so that the next of a class is at hand when the turns are taken.
-	if err := s.ch.Qos(c.slots+1, 0, false); err != nil {
+	if s.side, err = s.channel(); err != nil {
 		return false, err
 	}
 	for _, class := range classes(c.topic) {
@@ -100,10 +93,37 @@ func (c *consumer) session(ctx context.Context) (began bool, err error) {
 	return true, s.run(ctx)
 }
 
+// channel opens a channel whose end is noticed.
+func (s *session) channel() (*amqp.Channel, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	gone, cancelled := ch.NotifyClose(make(chan *amqp.Error, 1)), ch.NotifyCancel(make(chan string, 1))
+	go func() {
+		for gone != nil {
+			select {
+			case tag, open := <-cancelled:
+				if !open {
+					cancelled = nil
+					continue
+				}
+				s.cancelled <- tag
+			case e := <-gone: // nothing when it was closed here
+				if gone = nil; e != nil || s.conn.IsClosed() {
+					select {
+					case s.broke <- e:
+					default:
+					}
+				}
+			}
+		}
+	}()
+	return ch, nil
+}
+
 // run is the loop.
 func (s *session) run(ctx context.Context) error {
-	gone, gone2 := s.ch.NotifyClose(make(chan *amqp.Error, 1)), s.side.NotifyClose(make(chan *amqp.Error, 1))
-	cancelled := s.ch.NotifyCancel(make(chan string, 8))
 	ticks := time.NewTicker(crowded)
 	defer ticks.Stop()
 	looks := time.NewTimer(0)
@@ -116,14 +136,16 @@ func (s *session) run(ctx context.Context) error {
 		case a := <-s.arrivals:
 			s.arrived(a)
 		case class := <-s.ended:
-			s.subs[class].active, s.subs[class].ending = false, false
+			s.subs[class].active = false
 		case <-s.c.freed:
 		case <-ticks.C:
-			s.stopAsking()
+			s.passOn()
 		case <-looks.C:
 			s.lookForSuspects()
 			looks.Reset(look + rand.N(look))
 		case <-s.moved:
+			s.moves--
+		case <-s.suspected:
 			looks.Reset(0)
 		case n := <-s.looked:
 			s.found(n)
@@ -131,18 +153,16 @@ func (s *session) run(ctx context.Context) error {
 			s.suspectCame(d)
 		case class := <-s.hungry:
 			s.share(class)
-		case <-cancelled:
+		case <-s.cancelled:
 			s.c.q.topology.forget()
 			return errCancelled
-		case e := <-gone:
-			return s.broken(e)
-		case e := <-gone2:
+		case e := <-s.broke:
 			return s.broken(e)
 		case <-ctx.Done():
-			s.leave(gone)
+			s.leave()
 			return nil
 		case <-s.c.q.ending:
-			s.giveBack(gone)
+			s.giveBack()
 			return errClosed()
 		}
 	}
@@ -166,6 +186,19 @@ func (s *session) over() {
 	}
 	s.moving.Wait()
 	s.hold()
+	for _, ch := range s.channels() {
+		go func() { _ = ch.Close() }() // which may wait for a broker that hangs
+	}
+}
+
+func (s *session) channels() []*amqp.Channel {
+	all := []*amqp.Channel{s.side}
+	for _, sub := range s.subs {
+		if sub.ch != nil {
+			all = append(all, sub.ch)
+		}
+	}
+	return all
 }
 
 // end stops what works for the session in the background.
@@ -191,6 +224,10 @@ func (s *session) dispatch() error {
 	}
 	s.alone = false
 	defer s.hold()
+	if s.yielding {
+		s.yield()
+		return nil
+	}
 	free := s.c.slots - s.c.occupied()
 	for free > 0 {
 		class, any := s.c.turns.next(func(c job.Class) bool { return s.subs[c] != nil && len(s.subs[c].waits) > 0 })
@@ -208,28 +245,28 @@ func (s *session) dispatch() error {
 	} else if s.full.IsZero() {
 		s.full = time.Now()
 	}
-	if s.yielding {
-		s.yield()
-		return nil
-	}
-	if free > 0 {
-		return s.ask()
-	}
-	return nil
+	return s.ask()
 }
 
-// ask subscribes to every class of which nothing is at hand.
-func (s *session) ask() error {
+// ask subscribes to every class. Each subscription has a channel of its own: see stop. It may have one message more than there are slots,
+// so that the next of a class is at hand when the turns are taken.
+func (s *session) ask() (err error) {
 	for class, sub := range s.subs {
-		if sub.active || len(sub.waits) > 0 {
+		if sub.ch != nil {
 			continue
 		}
+		if sub.ch, err = s.channel(); err != nil {
+			return err
+		}
+		if err := sub.ch.Qos(s.c.slots+1, 0, false); err != nil {
+			return err
+		}
 		sub.tag = "calotype-" + strconv.FormatUint(rand.Uint64(), 36)
-		deliveries, err := s.ch.Consume(s.c.q.ready(s.c.topic, class), sub.tag, false, false, false, true, nil)
+		deliveries, err := sub.ch.Consume(s.c.q.ready(s.c.topic, class), sub.tag, false, false, false, true, nil)
 		if err != nil {
 			return err
 		}
-		sub.active = true
+		sub.active, sub.ending, sub.asked = true, false, false
 		go s.forward(class, deliveries)
 	}
 	return nil
@@ -249,66 +286,21 @@ func (s *session) forward(class job.Class, deliveries <-chan amqp.Delivery) {
 	}
 }
 
-// stop ends a subscription. The broker's answer comes after all that it had sent.
+// stop ends a subscription, whose channel must be closed when what came of it is settled: a message that a quorum queue sends while it is
+// told to stop may come after the answer, and the library drops it.
 func (s *session) stop(sub *subscription) {
 	if !sub.active || sub.ending {
 		return
 	}
 	sub.ending = true
-	tag := sub.tag
-	go func() {
-		s.asks.Lock()
-		defer s.asks.Unlock()
-		_ = s.ch.Cancel(tag, false) // an error is the channel's end, which is noticed elsewhere
-	}()
-}
-
-// stopAsking leaves new messages to others, once all slots have been taken for a while. What waits here already goes to others, too, where
-// some have nothing to do.
-func (s *session) stopAsking() {
-	if s.full.IsZero() || time.Since(s.full) < crowded {
-		return
-	}
-	for class, sub := range s.subs {
-		s.stop(sub)
-		if sub.active || sub.asked || len(sub.waits) == 0 {
-			continue
-		}
-		sub.asked = true
-		go func() {
-			s.sideAsks.Lock()
-			found, err := s.side.QueueDeclarePassive(s.c.q.ready(s.c.topic, class), true, false, false, false, nil)
-			s.sideAsks.Unlock()
-			if err == nil && (found.Messages > 0 || found.Consumers == 0) {
-				class = ""
-			}
-			select {
-			case s.hungry <- class:
-			case <-s.done:
-			}
-		}()
-	}
-}
-
-// share gives up what waits here of a class.
-func (s *session) share(class job.Class) {
-	for _, sub := range s.subs {
-		sub.asked = false
-	}
-	sub := s.subs[class]
-	if sub == nil || sub.active || s.full.IsZero() {
-		return
-	}
-	for _, d := range sub.waits {
-		s.move(d, s.again(d.Message, d.counts, 0), false)
-	}
-	sub.waits = nil
-	s.hold()
+	ch, tag := sub.ch, sub.tag
+	go func() { _ = ch.Cancel(tag, false) }() // an error is the channel's end, which is noticed elsewhere
 }
 
 // arrived keeps a message for its turn. One that was lost before goes to the suspects.
 func (s *session) arrived(a arrival) {
-	d := s.take(a.Delivery)
+	d := s.take(a.Delivery, false)
+	s.calm = time.Now()
 	switch {
 	case limited(s.c.topic) && d.counts.lost > 0:
 		s.c.q.counts.lost.Add(1)
@@ -320,8 +312,8 @@ func (s *session) arrived(a arrival) {
 	}
 }
 
-// move brings a message into another queue, in the background.
-func (s *session) move(d *delivery, e envelope, tell bool) {
+// move brings a message into another queue, in the background. suspected says that it goes to the suspects.
+func (s *session) move(d *delivery, e envelope, suspected bool) {
 	ctx, cancel := context.WithCancel(s.c.ctx)
 	finished := make(chan struct{})
 	go func() {
@@ -331,14 +323,16 @@ func (s *session) move(d *delivery, e envelope, tell bool) {
 		}
 		cancel()
 	}()
+	s.moves++
 	s.moving.Go(func() {
-		defer close(finished)
 		d.move(ctx, e)
-		if tell {
-			select {
-			case s.moved <- struct{}{}:
-			default:
-			}
+		close(finished)
+		if suspected {
+			signal(s.suspected)
+		}
+		select {
+		case s.moved <- struct{}{}:
+		case <-s.done:
 		}
 	})
 }

@@ -14,11 +14,12 @@ import (
 // leaves a copy, not a gap.
 func (d *delivery) settle(ctx context.Context, v job.Verdict, panicked bool) {
 	after := d.counts
-	after.attempts = d.Attempt
+	after.attempts, after.passed = d.Attempt, 0
 	switch {
 	case panicked:
 		after.lost++
 		d.move(ctx, d.s.suspect(d.Message, after))
+		signal(d.s.suspected)
 	case v.IsSetAside():
 		d.move(ctx, d.s.aside(d.Message, v.Reason))
 	case v.IsAgain():
@@ -87,14 +88,14 @@ func (s *session) aside(m job.Message, reason string) envelope {
 }
 
 // take makes a delivery of what the broker sent.
-func (s *session) take(d amqp.Delivery) *delivery {
-	m, counts := received(d)
+func (s *session) take(d amqp.Delivery, suspect bool) *delivery {
+	m, counts := received(d, suspect || !limited(s.c.topic))
 	if !limited(s.c.topic) && m.Headers[headerReason] == "" {
 		m.Headers[headerReason] = "the broker set it aside: too many of its consumers died"
 	}
 	s.c.q.ages.saw(s.c.topic, m.Class, d.Timestamp)
 	return &delivery{
-		Delivery: job.Delivery{Message: m, Attempt: counts.attempts + 1}, c: s.c, s: s, counts: counts,
+		Delivery: job.Delivery{Message: m, Attempt: counts.attempts + 1}, c: s.c, s: s, counts: counts, since: time.Now(),
 		ack: func() error { return d.Ack(false) },
 	}
 }

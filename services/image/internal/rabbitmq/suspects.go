@@ -1,6 +1,10 @@
 package rabbitmq
 
-import amqp "github.com/rabbitmq/amqp091-go"
+import (
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
 
 // A message that was lost before may have killed its consumer, or have been a neighbour of one that did. Its next deliveries are made
 // alone: then only the guilty die of it. Such messages wait in a queue of their own, from which a consumer takes one when it holds nothing
@@ -35,15 +39,41 @@ func (s *session) found(n int) {
 	}
 }
 
-// yield goes on until nothing waits here, nothing runs and nothing more can come; then it takes a suspect.
+// calmness is how long nothing must have come before subscriptions are ended, so that nothing is under way.
+const calmness = 10 * time.Millisecond
+
+// yield begins nothing more. When nothing runs, it ends the subscriptions and hands back what waits here; when nothing is left here at all, it
+// takes a suspect.
 func (s *session) yield() {
-	quiet := s.c.occupied() == 0
+	if s.c.occupied() > 0 {
+		s.calm = time.Now()
+		return
+	}
+	if time.Since(s.calm) < calmness {
+		return // the loop ticks
+	}
+	active := false
 	for _, sub := range s.subs {
 		s.stop(sub)
-		quiet = quiet && !sub.active && len(sub.waits) == 0
+		active = active || sub.active
 	}
-	if !quiet {
+	if active {
 		return
+	}
+	for _, sub := range s.subs {
+		for _, d := range sub.waits {
+			s.move(d, s.again(d.Message, d.counts, 0), false)
+		}
+		sub.waits = nil
+	}
+	if s.moves > 0 {
+		return
+	}
+	for _, sub := range s.subs {
+		if ch := sub.ch; ch != nil {
+			go func() { _ = ch.Close() }()
+			sub.ch = nil
+		}
 	}
 	s.asking = true
 	go func() {
@@ -63,11 +93,12 @@ func (s *session) yield() {
 // suspectCame runs it alone, or goes back to the others when there is none left.
 func (s *session) suspectCame(raw *amqp.Delivery) {
 	s.asking = false
+	s.calm = time.Time{}
 	if raw == nil {
 		s.yielding, s.seen = false, 0
 		return
 	}
-	d := s.take(*raw)
+	d := s.take(*raw, true)
 	s.c.q.counts.lost.Add(1)
 	if d.counts.lost >= s.c.q.cfg.MaxDeliveries {
 		s.move(d, s.suspect(d.Message, d.counts), false)
