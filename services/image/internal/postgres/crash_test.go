@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -142,9 +143,11 @@ func (l *ledger) check(t *testing.T, s *postgres.Store) {
 		if l.ended[id] || j.State.Ended() {
 			want = 2
 		}
-		if imageErr != nil || jobErr != nil || receiptErr != nil || eventsErr != nil || noticesErr != nil || len(events) != want || len(notices) != want-1 || waiting[string(id)] != 1 {
-			return fmt.Errorf("%v, %v, %v, %v, %v, %d events and %d notices for %d, %d messages", imageErr, jobErr, receiptErr, eventsErr, noticesErr,
-				len(events), len(notices), want, waiting[string(id)])
+		if err := errors.Join(imageErr, jobErr, receiptErr, eventsErr, noticesErr); err != nil {
+			return err
+		}
+		if len(events) != want || len(notices) != want-1 || waiting[string(id)] != 1 {
+			return fmt.Errorf("%d events and %d notices for %d, %d messages", len(events), len(notices), want, waiting[string(id)])
 		}
 		return nil
 	}
