@@ -295,5 +295,12 @@ func TestMain(m *testing.M) {
 	if child() {
 		return
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+	ignored := []goleak.Option{goleak.IgnoreCurrent()}
+	for _, f := range []string{ // connections that are kept, and what go-micro starts by itself
+		"net/http.(*persistConn).readLoop", "net/http.(*persistConn).writeLoop",
+		"go-micro.dev/v4/config.(*config).run", "go-micro.dev/v4/config.(*config).run.func2", "go-micro.dev/v4/config/loader/memory.(*memory).Watch.func1",
+	} {
+		ignored = append(ignored, goleak.IgnoreAnyFunction(f))
+	}
+	goleak.VerifyTestMain(m, ignored...)
 }

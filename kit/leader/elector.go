@@ -54,7 +54,7 @@ type seat struct {
 	cell    cell
 	duty    string
 	holder  string // of this seat's records
-	looked  bool   // at what is there, once at least
+	looked  bool   // or tried to: what is there is no longer seen for the first time
 	failing bool   // the last question was not answered
 }
 

@@ -11,8 +11,8 @@ import (
 // has run out. Here a heartbeat was seen, later than it was sent; patience went by, which is longer than a lease; and what was
 // asked for afresh after that is that same heartbeat. So none that arrived was sent later, and the lease of this one is over. What
 // the leader got no answer to does not prolong it. A lock that is free, or a record that has gone, does not say that nobody works:
-// somebody may have ended the session, and Consul may have lost its memory. Only a process that comes just after that takes an empty
-// Consul for one that nobody led by yet; its fence, which is by the clock, is above the other's all the same.
+// somebody may have ended the session, and Consul may have lost its memory. Only a process that asks for the first time just after
+// that takes an empty Consul for one that nobody led by yet; its fence, which is by the clock, is above the other's all the same.
 func (s *seat) stand(ctx context.Context) (reign, bool) {
 	var last beatOf  // the last heartbeat, or none
 	var at time.Time // when it was seen first
@@ -26,7 +26,7 @@ func (s *seat) stand(ctx context.Context) (reign, bool) {
 			break
 		}
 		if !s.heard(err) {
-			index = 0
+			index, s.looked = 0, true // who was away may have lost its memory
 			pause(ctx, s.cfg.pause())
 			continue
 		}

@@ -149,5 +149,5 @@ func told(r *nodev1.StatusResponse) *Status {
 
 // age is in seconds, as the proto mapping has durations.
 func age(d time.Duration) string {
-	return strconv.FormatFloat(max(d, 0).Round(time.Millisecond).Seconds(), 'f', -1, 64) + "s"
+	return strconv.FormatFloat(float64(max(d, 0).Milliseconds())/1000, 'f', -1, 64) + "s"
 }
