@@ -62,13 +62,16 @@ type running struct {
 	stop   func() error
 }
 
-func start(t *testing.T, folder string) running {
+func start(t *testing.T, folder string, change ...func(*app.Config)) running {
 	t.Helper()
 	cfg := app.DefaultConfig()
 	cfg.Log.Level = "error"
 	cfg.RPC.Listen = "127.0.0.1:0"
 	cfg.Health.Interval = 10 * time.Millisecond
 	cfg.Image.Database, cfg.Queue.Path = filepath.Join(folder, "image.db"), filepath.Join(folder, "queue.db")
+	for _, c := range change {
+		c(&cfg)
+	}
 	host, err := boot.NewHost(proto.Image, cfg.Config)
 	if err != nil {
 		t.Fatal(err)
