@@ -54,6 +54,7 @@ func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
 		imagerest.RegisterBatchesHandlerClient(ctx, h.mux, batches{imagev1.NewBatchesClient(image), imagev1.NewBatchesService(contract.Image, c)}),
 		imagerest.RegisterJobsHandlerClient(ctx, h.mux, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)}),
+		imagerest.RegisterWebhooksHandlerClient(ctx, h.mux, imagev1.NewWebhooksClient(image)),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("registering the REST routes: %w", err)
