@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,34 +12,57 @@ import (
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/litequeue"
+	"calotype/services/image/internal/rabbitmq"
 )
 
-// Lite is the embedded queue in a SQLite file that the processes of one machine share.
-const Lite = "lite"
+// The kinds of queue.
+const (
+	Lite     = "lite"     // embedded: a SQLite file that the processes of one machine share
+	RabbitMQ = "rabbitmq" // brokers that many machines share
+)
 
 // Config chooses a queue.
 type Config struct {
-	Kind             string `koanf:"kind" doc:"lite: a file that the processes of one machine share"`
+	Kind             string `koanf:"kind" doc:"lite: a file that the processes of one machine share; rabbitmq: brokers that many machines share"`
 	litequeue.Config `koanf:",squash"`
+	RabbitMQ         rabbitmq.Config `koanf:"rabbitmq"`
 }
 
 // DefaultConfig is a file below the working directory.
 func DefaultConfig() Config {
-	cfg := Config{Kind: Lite, Config: litequeue.DefaultConfig()}
+	cfg := Config{Kind: Lite, Config: litequeue.DefaultConfig(), RabbitMQ: rabbitmq.DefaultConfig()}
 	cfg.Path = filepath.Join("data", "queue.db")
 	return cfg
 }
 
-// Validate finds every fault at once.
-func (c Config) Validate() []fault.Field {
-	faults := c.Config.Validate()
-	if c.Kind != Lite {
-		faults = append(faults, fault.Field{Path: "kind", Message: fmt.Sprintf("%q is not %q", c.Kind, Lite)})
-	}
-	if c.Path == "" {
-		faults = append(faults, fault.Field{Path: "path", Message: "is empty"})
+// Validate finds every fault at once in what the kind needs.
+func (c Config) Validate() (faults []fault.Field) {
+	switch c.Kind {
+	case Lite:
+		faults = c.Config.Validate()
+		if c.Path == "" {
+			faults = append(faults, fault.Field{Path: "path", Message: "is empty"})
+		}
+	case RabbitMQ:
+		for _, f := range c.broker().Validate() {
+			if f.Path != maxDeliveries {
+				f.Path = "rabbitmq." + f.Path
+			}
+			faults = append(faults, f)
+		}
+	default:
+		faults = append(faults, fault.Field{Path: "kind", Message: fmt.Sprintf("%q is neither %q nor %q", c.Kind, Lite, RabbitMQ)})
 	}
 	return faults
+}
+
+// maxDeliveries is a setting that both kinds share.
+const maxDeliveries = "max_deliveries"
+
+func (c Config) broker() rabbitmq.Config {
+	b := c.RabbitMQ
+	b.MaxDeliveries = c.MaxDeliveries
+	return b
 }
 
 // Queue is an open queue.
@@ -47,8 +71,14 @@ type Queue interface {
 	Close() error
 }
 
-// Open opens the queue, making the folder of its file where it is missing.
+// Open opens the queue: it makes the folder of a file where it is missing, and declares the queues at a broker that answers. A queue
+// that counts what it does is a prometheus.Collector, too.
 func Open(cfg Config, log *slog.Logger) (Queue, error) {
+	if cfg.Kind == RabbitMQ {
+		ctx, cancel := context.WithTimeout(context.Background(), cfg.RabbitMQ.PublishTimeout)
+		defer cancel()
+		return rabbitmq.Open(ctx, cfg.broker(), log, job.Tasks, job.Reports)
+	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o750); err != nil {
 		return nil, fmt.Errorf("making the folder of the queue: %w", err)
 	}
