@@ -138,8 +138,8 @@ func (w *world) fill(n int, url string, due time.Time) (ids []job.WebhookID) {
 	return ids
 }
 
-// standing waits until a notice stands so.
-func (w *world) standing(p post, id job.WebhookID, holds func(job.Webhook) bool) (found job.Webhook) {
+// noticed waits until a notice stands so.
+func (w *world) noticed(p post, id job.WebhookID, holds func(job.Webhook) bool) (found job.Webhook) {
 	w.t.Helper()
 	eventually(w.t, fmt.Sprintf("the notice %s", id), func() bool {
 		var err error
@@ -185,7 +185,7 @@ func TestJobsEndIsTold(t *testing.T) {
 		t.Errorf("%v: told %s of %+v", err, got.body, j)
 	}
 	id := job.NewWebhookID(story[len(story)-1])
-	if n := w.standing(p, id, stands(job.WebhookDelivered, 1)); n.Answer != "answered 200 OK" || n.Ended.IsZero() || got.id != string(id) {
+	if n := w.noticed(p, id, stands(job.WebhookDelivered, 1)); n.Answer != "answered 200 OK" || n.Ended.IsZero() || got.id != string(id) {
 		t.Errorf("stands as %+v, came as %s", n, got.id)
 	}
 	p.stop()
@@ -203,7 +203,7 @@ func TestRetries(t *testing.T) {
 	pauses := []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
 	seen := map[string]bool{}
 	for i, pause := range pauses {
-		n := w.standing(p, id, stands(job.WebhookPending, i+1))
+		n := w.noticed(p, id, stands(job.WebhookPending, i+1))
 		got := <-came
 		if seen[got.at] = true; got.id != string(id) || got.at != fmt.Sprint(c.now().Unix()) || n.Answer != "answered 500 Internal Server Error" || !n.Ended.IsZero() {
 			t.Errorf("attempt %d came as %s at %s, stands as %+v", i+1, got.id, got.at, n)
@@ -219,7 +219,7 @@ func TestRetries(t *testing.T) {
 		c.set(n.Due)
 		p.Wake()
 	}
-	n := w.standing(p, id, stands(job.WebhookFailed, len(pauses)+1))
+	n := w.noticed(p, id, stands(job.WebhookFailed, len(pauses)+1))
 	if <-came; len(came) != 0 || n.Ended.IsZero() || len(seen) != len(pauses) {
 		t.Errorf("at the end %+v, %d more, at %d times", n, len(came), len(seen))
 	}
@@ -235,7 +235,7 @@ func TestRetries(t *testing.T) {
 	if got := <-came; got.id != string(id) {
 		t.Errorf("replayed as %s", got.id)
 	}
-	w.standing(p, id, stands(job.WebhookPending, 1))
+	w.noticed(p, id, stands(job.WebhookPending, 1))
 }
 
 func TestWhatReceiversSay(t *testing.T) {
@@ -248,14 +248,14 @@ func TestWhatReceiversSay(t *testing.T) {
 	p := sending(t, w.store, func(_ *manager.WebhookConfig, parts *manager.WebhookParts) { parts.Now = c.now })
 	gone := w.fill(1, url, c.now())[0]
 	p.Wake()
-	if n := w.standing(p, gone, stands(job.WebhookFailed, 1)); !strings.Contains(n.Answer, "410") {
+	if n := w.noticed(p, gone, stands(job.WebhookFailed, 1)); !strings.Contains(n.Answer, "410") {
 		t.Errorf("gone: %+v", n)
 	}
 	status, after = http.StatusOK, ""
 	if _, err := p.Replay(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
-	w.standing(p, gone, stands(job.WebhookDelivered, 1))
+	w.noticed(p, gone, stands(job.WebhookDelivered, 1))
 	if a, b := <-came, <-came; a.id != b.id || string(a.body) != string(b.body) {
 		t.Errorf("replayed, %s became %s", a.id, b.id)
 	}
@@ -264,7 +264,7 @@ func TestWhatReceiversSay(t *testing.T) {
 		after = text
 		id := w.fill(1, url, c.now())[0]
 		p.Wake()
-		n := w.standing(p, id, stands(job.WebhookPending, 1))
+		n := w.noticed(p, id, stands(job.WebhookPending, 1))
 		if wait := n.Due.Sub(c.now()); wait < want-want/10 || wait > want+want/10 {
 			t.Errorf("asked to wait %q, it waits %v", text, wait)
 		}
