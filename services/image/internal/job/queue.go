@@ -61,6 +61,7 @@ type Handler func(ctx context.Context, d Delivery) Verdict
 // Depth counts a topic's messages.
 type Depth struct {
 	Ready  int           // waiting for a consumer, or for their time
+	Later  int           // those of them that wait for their time, where the broker tells of them
 	Leased int           // with a consumer
 	Oldest time.Duration // age of the oldest that is ready; 0 with none
 }

@@ -10,7 +10,8 @@ import (
 	"calotype/services/image/internal/job"
 )
 
-const count = `SELECT count(*) FILTER (WHERE leased = 0 OR due <= ?1), count(*) FILTER (WHERE leased = 1 AND due > ?1),
+const count = `SELECT count(*) FILTER (WHERE leased = 0 OR due <= ?1), count(*) FILTER (WHERE leased = 0 AND due > ?1),
+	count(*) FILTER (WHERE leased = 1 AND due > ?1),
 	min(published) FILTER (WHERE leased = 0 OR due <= ?1) FROM messages
 	WHERE topic = ?2 AND class IN (SELECT value FROM json_each(?3))`
 
@@ -29,7 +30,7 @@ func (q *Queue) Depth(ctx context.Context, topic string, classes ...job.Class) (
 	var d job.Depth
 	var oldest sql.NullInt64
 	now := time.Now()
-	if err := q.db.QueryRowContext(ctx, count, millis(now), topic, string(asked)).Scan(&d.Ready, &d.Leased, &oldest); err != nil {
+	if err := q.db.QueryRowContext(ctx, count, millis(now), topic, string(asked)).Scan(&d.Ready, &d.Later, &d.Leased, &oldest); err != nil {
 		if ctx.Err() != nil {
 			return job.Depth{}, ctx.Err()
 		}

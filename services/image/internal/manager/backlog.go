@@ -19,17 +19,23 @@ type backlog struct {
 	count  atomic.Int64
 }
 
-// admit fails with fault.Unavailable, reason BACKLOG_FULL, when n messages more are too many.
-func (b *backlog) admit(n int) error {
-	if b.count.Load()+int64(n) <= int64(b.limit) {
+// reserve takes room for n messages more, or fails with fault.Unavailable, reason BACKLOG_FULL. What needs none is never refused.
+func (b *backlog) reserve(n int) error {
+	if n == 0 {
 		return nil
 	}
-	f := fault.New(fault.Unavailable, "BACKLOG_FULL", "%d jobs wait for the queue, and no more may; nothing was accepted", b.count.Load())
+	waiting := b.count.Add(int64(n))
+	if waiting <= int64(b.limit) {
+		return nil
+	}
+	b.free(n)
+	f := fault.New(fault.Unavailable, "BACKLOG_FULL", "%d jobs wait for the queue, and no more than %d may; nothing was accepted", waiting-int64(n), b.limit)
 	f.RetryAfter = backlogPause
 	return f
 }
 
-func (b *backlog) add(n int) { b.count.Add(int64(n)) }
+// free gives room back: of messages that were not kept, or that the queue has.
+func (b *backlog) free(n int) { b.count.Add(-int64(n)) }
 
 // look counts anew.
 func (b *backlog) look(ctx context.Context) {

@@ -2,8 +2,8 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -39,16 +39,11 @@ type CreateBatch struct {
 
 // Create begins a batch. See the contract for its errors.
 func (u *Batches) Create(ctx context.Context, req CreateBatch) (job.Batch, error) {
-	if err := errors.Join(req.once(), distinct(req.Images)); err != nil {
+	most := min(maxBatch, u.desk.backlog.limit) // more would never be taken
+	if err := together(distinct(req.Images, most), req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Batch{}, err
 	}
-	if err := u.wishes.check(req.Wishes); err != nil {
-		return job.Batch{}, err
-	}
-	req.Wishes.Unique = false
-	if _, err := u.book.check(req.Work); err != nil {
-		return job.Batch{}, err
-	}
+	req.Wishes.Unique = false // as the contract has it
 	subject := make([]string, len(req.Images))
 	for i, id := range req.Images {
 		subject[i] = string(id)
@@ -63,6 +58,9 @@ func (u *Batches) Create(ctx context.Context, req CreateBatch) (job.Batch, error
 	}
 	if before != nil {
 		return u.store.Batch(ctx, before.Batch)
+	}
+	if _, err := u.book.check(req.Work); err != nil {
+		return job.Batch{}, err
 	}
 	jobs, err := u.plan(ctx, req)
 	if err != nil {
@@ -91,6 +89,9 @@ func (u *Batches) plan(ctx context.Context, req CreateBatch) ([]job.Job, error) 
 				return err
 			}
 			r, err := u.book.resolve(req.Work, im.Picture)
+			if f := fault.As(err); f != nil { // what is wrong for any picture was found before
+				f.Message += fmt.Sprintf(" for image_ids[%d]", i)
+			}
 			if err != nil {
 				return err
 			}
@@ -113,18 +114,23 @@ func (u *Batches) plan(ctx context.Context, req CreateBatch) ([]job.Job, error) 
 	return jobs, nil
 }
 
-func distinct(ids []job.ImageID) error {
-	if len(ids) == 0 || len(ids) > maxBatch {
-		return wrong("BAD_BATCH", fault.Field{Path: "image_ids", Message: fmt.Sprintf("names %d images, not 1..%d", len(ids), maxBatch)})
+func distinct(ids []job.ImageID, most int) error {
+	if len(ids) == 0 || len(ids) > most {
+		return wrong("BAD_BATCH", fault.Field{Path: "image_ids", Message: fmt.Sprintf("names %d images, not 1..%d", len(ids), most)})
 	}
 	seen := map[job.ImageID]int{}
+	var fields []fault.Field
 	for i, id := range ids {
 		if before, twice := seen[id]; twice {
-			return wrong("BAD_BATCH", fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("is the same as image_ids[%d]", before)})
+			fields = append(fields, fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("is the same as image_ids[%d]", before)})
+			continue
 		}
 		seen[id] = i
 	}
-	return nil
+	if len(fields) == 0 {
+		return nil
+	}
+	return wrong("BAD_BATCH", fields...)
 }
 
 // Get describes a batch.
@@ -137,13 +143,12 @@ func (u *Batches) Cancel(ctx context.Context, id job.BatchID) (job.Batch, error)
 	if _, err := u.store.Batch(ctx, id); err != nil {
 		return job.Batch{}, err
 	}
-	err := u.jobs.each(ctx, job.Filter{Batch: id, States: []job.State{job.Scheduled, job.Queued, job.Running}}, func(j job.Job) error {
-		_, err := u.jobs.Cancel(ctx, j.ID)
-		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) { // it ended, or went, meanwhile
-			return nil
-		}
-		return err
-	})
+	unfinished := job.Filter{Batch: id, States: []job.State{job.Scheduled, job.Queued, job.Running}}
+	cancel := func(ctx context.Context, id job.ID) error { _, err := u.jobs.Cancel(ctx, id); return err }
+	found, err := u.jobs.store.Jobs(ctx, unfinished, "", maxBatch)
+	if err == nil {
+		_, err = each(ctx, found, cancel)
+	}
 	if err != nil {
 		return job.Batch{}, err
 	}
@@ -159,7 +164,7 @@ func (u *Batches) Watch(ctx context.Context, id job.BatchID, send func(job.Batch
 		if err != nil {
 			return err
 		}
-		if b.Percent != last.Percent || !b.Updated.Equal(last.Updated) {
+		if b.Percent != last.Percent || !b.Updated.Equal(last.Updated) || !maps.Equal(b.Counts, last.Counts) {
 			if err := send(b); err != nil {
 				return err
 			}

@@ -1,7 +1,10 @@
 package manager
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
@@ -51,11 +54,51 @@ func (b book) check(w Work) (recipe.Recipe, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Variants = append(slices.Clone(r.Variants), more...)
-	if fields := r.Check(); len(fields) > 0 {
-		return r, &fault.Error{Kind: fault.Invalid, Reason: "BAD_RECIPE", Message: "the recipe is wrong", Fields: fields}
+	own := len(r.Variants)
+	var fields []fault.Field
+	for i, v := range more {
+		if slices.ContainsFunc(r.Variants, func(o recipe.Variant) bool { return o.Name == v.Name }) {
+			of := "the recipe"
+			if w.Preset != "" {
+				of = "preset " + w.Preset
+			}
+			fields = append(fields, fault.Field{Path: fmt.Sprintf("variants[%d].name", i), Message: fmt.Sprintf("%.80q is the name of a variant of %s already", v.Name, of)})
+		}
 	}
-	return r, nil
+	if len(fields) > 0 {
+		return r, badRecipe(fields)
+	}
+	r.Variants = append(slices.Clone(r.Variants), more...)
+	return r, w.asWritten(own, badRecipe(r.Check()))
+}
+
+func badRecipe(fields []fault.Field) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Invalid, Reason: "BAD_RECIPE", Message: "the recipe is wrong", Fields: fields}
+}
+
+// asWritten leads what is wrong with the joined recipe, whose first variants are the preset's or the recipe's own, back to where the
+// caller wrote it.
+func (w Work) asWritten(own int, err error) error {
+	f := fault.As(err)
+	if f == nil {
+		return err
+	}
+	for i, field := range f.Fields {
+		index, rest, _ := strings.Cut(strings.TrimPrefix(field.Path, "variants["), "]")
+		nth, numeric := strconv.Atoi(index)
+		switch {
+		case numeric == nil && nth >= own:
+			f.Fields[i].Path = fmt.Sprintf("variants[%d]%s", nth-own, rest)
+		case w.Preset != "":
+			f.Fields[i].Path = "preset"
+		case own > 0 || w.Recipe != nil:
+			f.Fields[i].Path = "recipe." + field.Path
+		}
+	}
+	return err
 }
 
 // resolve fills in every default for one original.
@@ -64,7 +107,9 @@ func (b book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
 	if err != nil {
 		return r, err
 	}
-	return r.Resolve(source(p))
+	own := len(r.Variants) - len(w.Variants)
+	r, err = r.Resolve(source(p))
+	return r, w.asWritten(own, err)
 }
 
 func source(p job.Picture) recipe.Source {

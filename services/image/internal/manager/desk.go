@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"calotype/kit/fault"
@@ -72,7 +73,7 @@ func (d *desk) accept(ctx context.Context, a Accepted, isNew bool, key string, p
 	if err != nil {
 		return Accepted{}, err
 	}
-	if inForce.Image != c.Receipt.Image || inForce.Job != c.Receipt.Job { // somebody was faster under the same key, or with the same wish
+	if !same(inForce, c.Receipt) { // somebody was faster under the same key, or with the same wish
 		return d.answer(ctx, inForce)
 	}
 	return a, nil
@@ -115,16 +116,26 @@ func (d *desk) begin(ctx context.Context, j job.Job, now time.Time) (job.Change,
 
 // commit makes it durable. The queue is told later: a caller never waits for it.
 func (d *desk) commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
-	if err := d.backlog.admit(len(c.Jobs)); err != nil {
+	n := 0
+	for _, j := range c.Jobs {
+		n += len(j.Outbox)
+	}
+	if err := d.backlog.reserve(n); err != nil {
 		return job.Receipt{}, err
 	}
 	inForce, err := d.register.Commit(ctx, c)
-	if err == nil && len(c.Jobs) > 0 {
-		d.backlog.add(len(c.Jobs))
+	if err != nil || !same(inForce, c.Receipt) {
+		d.backlog.free(n) // nothing was kept
+		return inForce, err
+	}
+	if n > 0 {
 		d.relay.Wake()
 	}
-	return inForce, err
+	return inForce, nil
 }
+
+// same reports whether two receipts are of the same commit.
+func same(a, b job.Receipt) bool { return a.Image == b.Image && a.Job == b.Job && a.Batch == b.Batch }
 
 // answer repeats an answer, with the job as it stands now.
 func (d *desk) answer(ctx context.Context, r job.Receipt) (Accepted, error) {
@@ -166,6 +177,27 @@ func (p payload) digest(w job.Wishes) (job.Digest, error) {
 	}
 	sum := sha256.Sum256(b)
 	return job.Digest(hex.EncodeToString(sum[:])), nil
+}
+
+// together joins what several looks at one request found wrong, so that a caller is told all of it.
+func together(errs ...error) error {
+	var all *fault.Error
+	for _, err := range errs {
+		f := fault.As(err)
+		switch {
+		case err == nil:
+		case f == nil || f.Kind != fault.Invalid:
+			return err
+		case all == nil:
+			all = &fault.Error{Kind: f.Kind, Reason: f.Reason, Message: f.Message, Fields: slices.Clone(f.Fields)}
+		default:
+			all.Fields = append(all.Fields, f.Fields...)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
 }
 
 func wrong(reason string, fields ...fault.Field) error {

@@ -83,13 +83,14 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (Accepted, error) 
 }
 
 func (u *Images) checkWishes(req CreateImage) error {
+	var short, idle error
 	if req.Keep != 0 && req.Keep < leastKept {
-		return wrong("BAD_OPTIONS", fault.Field{Path: "ttl", Message: "is shorter than 1 s"})
+		short = wrong("BAD_OPTIONS", fault.Field{Path: "ttl", Message: "is shorter than 1 s"})
 	}
 	if req.None() && req.Wishes != (job.Wishes{}) {
-		return wrong("BAD_OPTIONS", fault.Field{Path: "options", Message: "are given without a preset, a recipe or variants"})
+		idle = wrong("BAD_OPTIONS", fault.Field{Path: "options", Message: "are given without a preset, a recipe or variants"})
 	}
-	return u.wishes.check(req.Wishes)
+	return together(short, idle, u.wishes.check(req.Wishes))
 }
 
 // Get describes an image.

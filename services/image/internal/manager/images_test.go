@@ -72,9 +72,9 @@ func TestCreateRefuses(t *testing.T) {
 		"a short digest":     {manager.CreateImage{Digest: "abc"}, "BAD_DIGEST", "digest"},
 		"an unknown preset":  {manager.CreateImage{Digest: digest(1), Work: manager.Work{Preset: "webb"}}, "UNKNOWN_PRESET", "preset"},
 		"preset and recipe":  {manager.CreateImage{Digest: digest(1), Work: manager.Work{Preset: "web", Recipe: &recipe.Recipe{}}}, "BAD_RECIPE", "preset"},
-		"an empty recipe":    {manager.CreateImage{Digest: digest(1), Work: manager.Work{Recipe: &recipe.Recipe{}}}, "BAD_RECIPE", "variants"},
+		"an empty recipe":    {manager.CreateImage{Digest: digest(1), Work: manager.Work{Recipe: &recipe.Recipe{}}}, "BAD_RECIPE", "recipe.variants"},
 		"a bad option":       {manager.CreateImage{Digest: digest(1), Work: manager.Work{Variants: []string{"a:w_0"}}}, "BAD_OPTIONS", "variants[0]"},
-		"names that clash":   {manager.CreateImage{Digest: digest(1), Work: manager.Work{Preset: "thumb", Variants: []string{"thumb:w_9"}}}, "BAD_RECIPE", "variants[2].name"},
+		"names that clash":   {manager.CreateImage{Digest: digest(1), Work: manager.Work{Preset: "thumb", Variants: []string{"thumb:w_9"}}}, "BAD_RECIPE", "variants[0].name"},
 		"a long idempotency": {manager.CreateImage{Digest: digest(1), Key: strings.Repeat("k", 256)}, "BAD_IDEMPOTENCY_KEY", "idempotency_key"},
 	} {
 		_, err := w.Images.Create(t.Context(), c.req)

@@ -2,9 +2,11 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
@@ -34,7 +36,7 @@ type CreateJob struct {
 
 // Create begins a job. See the contract for its errors.
 func (u *Jobs) Create(ctx context.Context, req CreateJob) (job.Job, error) {
-	if err := errors.Join(req.once(), u.wishes.check(req.Wishes)); err != nil {
+	if err := together(req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Job{}, err
 	}
 	sum, err := payload{Method: "jobs.create", Subject: string(req.Image), Work: req.Work}.digest(req.Wishes)
@@ -100,6 +102,9 @@ func (u *Jobs) Cancel(ctx context.Context, id job.ID) (job.Job, error) {
 
 // Retry queues a job again that ended without success.
 func (u *Jobs) Retry(ctx context.Context, id job.ID) (job.Job, error) {
+	if err := u.desk.backlog.reserve(1); err != nil {
+		return job.Job{}, err
+	}
 	j, err := u.mover.move(ctx, id, func(j job.Job, now time.Time) (job.Change, error) {
 		next, events, err := job.Retry(j, now)
 		if err != nil {
@@ -108,17 +113,19 @@ func (u *Jobs) Retry(ctx context.Context, id job.ID) (job.Job, error) {
 		outbox, err := u.mail.task(ctx, next)
 		return job.Change{Job: next, Events: events, Outbox: outbox}, err
 	})
-	if err == nil {
-		u.relay.Wake()
+	if err != nil {
+		u.desk.backlog.free(1)
+		return job.Job{}, err
 	}
-	return j, err
+	u.relay.Wake()
+	return j, nil
 }
 
 // maxRedrive is how many jobs one call queues again.
 const maxRedrive = 1000
 
 // Redrive queues again up to limit jobs that ended without success and that f lets through, 0 meaning as many as one call may. It
-// returns how many, and whether more may be left.
+// returns how many, and whether more may be left: what stops it in the middle fails the next call.
 func (u *Jobs) Redrive(ctx context.Context, f job.Filter, limit int) (n int, remaining bool, _ error) {
 	if limit < 0 || limit > maxRedrive {
 		return 0, false, wrong("BAD_LIMIT", fault.Field{Path: "limit", Message: fmt.Sprintf("is not within 0..%d", maxRedrive)})
@@ -134,42 +141,52 @@ func (u *Jobs) Redrive(ctx context.Context, f job.Filter, limit int) (n int, rem
 			return 0, false, wrong("BAD_STATE", fault.Field{Path: "state", Message: "is not FAILED, CANCELLED or DEAD"})
 		}
 	}
-	errEnough := errors.New("enough")
-	err := u.each(ctx, f, func(j job.Job) error {
-		if n == limit {
-			remaining = true
-			return errEnough
-		}
-		_, err := u.Retry(ctx, j.ID)
-		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) { // somebody was faster
-			return nil
-		}
-		if err == nil {
-			n++
-		}
-		return err
-	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
-	return n, remaining, err
-}
-
-// each shows do every job that f lets through, the newest first, until it fails. What do moves out of the filter is not missed.
-func (u *Jobs) each(ctx context.Context, f job.Filter, do func(job.Job) error) error {
+	retry := func(ctx context.Context, id job.ID) error { _, err := u.Retry(ctx, id); return err }
 	for after := job.ID(""); ; {
-		found, err := u.store.Jobs(ctx, f, after, job.MaxPage)
-		if err != nil {
-			return err
-		}
-		for _, j := range found {
-			if err := do(j); err != nil {
-				return err
+		found, err := u.store.Jobs(ctx, f, after, limit-n+1) // the one too many tells whether more are left
+		if err == nil {
+			more := len(found) > limit-n
+			found = found[:min(len(found), limit-n)]
+			var done int
+			done, err = each(ctx, found, retry)
+			if n += done; err == nil && (n == limit || !more) {
+				return n, more, nil
 			}
 		}
-		if len(found) < job.MaxPage {
-			return nil
+		if err != nil && n > 0 && fault.Transient(err) {
+			return n, true, nil
+		}
+		if err != nil {
+			return n, false, err
 		}
 		after = found[len(found)-1].ID
 	}
+}
+
+// atOnce is how many jobs a call moves at a time: a store brings many to the disk together.
+const atOnce = 16
+
+// each does something to each of some jobs, and counts them. One that ended, was queued again or went meanwhile is left out; the first
+// error keeps those away that were not begun.
+func each(ctx context.Context, jobs []job.Job, do func(context.Context, job.ID) error) (int, error) {
+	var n atomic.Int64
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(atOnce)
+	for _, j := range jobs {
+		all.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			err := do(ctx, j.ID)
+			switch {
+			case err == nil:
+				n.Add(1)
+			case fault.Is(err, fault.Conflict), fault.Is(err, fault.NotFound):
+				return nil
+			}
+			return err
+		})
+	}
+	err := all.Wait()
+	return int(n.Load()), err
 }

@@ -20,7 +20,7 @@ type lane struct {
 	now   func() time.Time
 
 	room  int // tasks it may be given before it is looked at again
-	ready int // tasks that stood there at the last look
+	ready int // tasks that stood there at the last look, for a node to take
 	sent  int // tasks it was given since
 	rate  float64
 	asked time.Time
@@ -35,13 +35,13 @@ func (l *lane) space(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	now := l.now()
+	now, ready := l.now(), d.Ready-d.Later // what waits for its time keeps nobody waiting
 	if elapsed := now.Sub(l.asked).Seconds(); !l.asked.IsZero() && elapsed > 0 {
-		taken := float64(max(0, l.ready+l.sent-d.Ready)) / elapsed
+		taken := float64(max(0, l.ready+l.sent-ready)) / elapsed
 		l.rate += (taken - l.rate) * min(1, 4*elapsed) // an average over about a quarter of a second
 	}
 	window := max(leastWindow, int(l.rate*windowTime.Seconds()))
-	l.room, l.ready, l.sent, l.asked = max(0, window-d.Ready), d.Ready, 0, now
+	l.room, l.ready, l.sent, l.asked = max(0, window-ready), ready, 0, now
 	return l.room, nil
 }
 

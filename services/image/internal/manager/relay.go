@@ -110,7 +110,7 @@ func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
 	limit := min(space, relayBatch)
 	n, err := r.outbox.Relay(ctx, l.class, limit, r.publish)
 	l.gave(n)
-	r.backlog.add(-n)
+	r.backlog.free(n)
 	return false, n == limit, err
 }
 

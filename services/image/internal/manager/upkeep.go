@@ -12,6 +12,9 @@ import (
 // upkeepDuty is what managers elect a leader for.
 const upkeepDuty = "upkeep"
 
+// upkeepPause is how soon a round is tried again that failed, though its turn is far.
+const upkeepPause = 10 * time.Second
+
 // Fenced remembers who leads.
 type Fenced interface {
 	Lead(ctx context.Context, duty string, fence int64) error
@@ -48,19 +51,17 @@ func (u *Upkeep) Run(ctx context.Context) error {
 // repeat does a round at its intervals. Before each it notes its fence in the store: one that was replaced while it was frozen learns
 // there that it leads no more.
 func (u *Upkeep) repeat(ctx context.Context, fence int64, r round) {
-	tick := time.NewTicker(r.every)
-	defer tick.Stop()
 	for {
+		wait := r.every
 		err := u.store.Lead(ctx, upkeepDuty, fence)
 		if err == nil {
 			err = r.do(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			u.log.ErrorContext(ctx, "upkeep could not be done; it is tried again", "what", r.what, "error", err)
+			wait = min(wait, upkeepPause)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if !pause(ctx, wait) {
 			return
 		}
 	}
