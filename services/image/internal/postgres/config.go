@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,10 @@ func (c Config) Validate() (faults []fault.Field) {
 	if c.URL != "" {
 		_, err := pgx.ParseConfig(c.URL) // whose error does not show a password
 		check(err == nil, "url", "%v", err)
+		if u, err := url.Parse(c.URL); err == nil {
+			_, given := u.User.Password()
+			check(!given, "url", "holds a password, which belongs in password, where it is not shown")
+		}
 	}
 	check(c.MaxConnections >= 4 && c.MaxConnections <= 1000, "max_connections", "%d is not within 4..1000", c.MaxConnections)
 	check(c.ConnectTimeout > 0, "connect_timeout", "%v is not above 0", c.ConnectTimeout)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
@@ -33,17 +34,26 @@ type outgoing struct {
 // manager stands still for longer than heldAtMost, others may publish them too.
 func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish func(context.Context, []job.Outgoing) error) (n int, err error) {
 	var refused error // publish's own
-	err = s.inTx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		messages, err := s.next(ctx, tx, class, limit)
+	bounded, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(s.timeout, cancel) // the server may hang while it is asked, and again while it is told
+	defer late.Stop()
+	err = s.inTx(bounded, func(_ context.Context, tx *sql.Tx) error {
+		messages, err := next(bounded, tx, class, limit)
 		if err != nil || len(messages) == 0 {
 			return err
 		}
-		if refused = publish(ctx, messages); refused != nil {
+		late.Reset(heldAtMost)
+		if refused = publish(bounded, messages); refused != nil {
 			return refused
 		}
+		late.Reset(s.timeout)
 		n = len(messages)
 		return nil
 	})
+	if refused != nil && ctx.Err() == nil && bounded.Err() != nil {
+		return 0, fault.Wrap(refused, fault.Unavailable, "PUBLISHING_SLOW", "the queue took longer than %v, for which messages can be held", heldAtMost)
+	}
 	if refused != nil {
 		return 0, refused
 	}
@@ -53,10 +63,8 @@ func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish f
 	return n, nil
 }
 
-func (s *Store) next(ctx context.Context, tx *sql.Tx, class job.Class, limit int) ([]job.Outgoing, error) {
-	bounded, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	rows, err := tx.QueryContext(bounded, relayQuery, text(class.OrNormal()), limit)
+func next(ctx context.Context, tx *sql.Tx, class job.Class, limit int) ([]job.Outgoing, error) {
+	rows, err := tx.QueryContext(ctx, relayQuery, text(class.OrNormal()), limit)
 	waiting, err := all(rows, err, func(row scanner) (o outgoing, err error) {
 		var headers string
 		if err = row.Scan(&o.turn, &o.sequence, &o.Topic, &o.Tenant, &o.Class, &o.ID, &headers, &o.Body); err != nil {

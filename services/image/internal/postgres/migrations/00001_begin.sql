@@ -56,7 +56,7 @@ CREATE TABLE jobs (
     phase           TEXT             NOT NULL,
     percent         BIGINT           NOT NULL,
     expires         TIMESTAMPTZ
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05); -- each changes a few times
 CREATE INDEX jobs_by_image ON jobs (image_id, id);
 CREATE INDEX jobs_by_state ON jobs (state, id);
 CREATE INDEX jobs_by_batch ON jobs (batch_id, id) WHERE batch_id <> '';
