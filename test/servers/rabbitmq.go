@@ -44,7 +44,7 @@ func NewRabbitMQCluster(t testing.TB, n int) *RabbitMQCluster {
 	})
 	var err error
 	for range 3 { // somebody else may take a port first
-		if err = c.start(n); err == nil {
+		if err = c.create(n); err == nil {
 			break
 		}
 		for _, node := range c.Nodes {
@@ -57,8 +57,8 @@ func NewRabbitMQCluster(t testing.TB, n int) *RabbitMQCluster {
 	return c
 }
 
-// start runs nodes with new names, ports and folders.
-func (c *RabbitMQCluster) start(n int) error {
+// create runs nodes with new names, ports and folders.
+func (c *RabbitMQCluster) create(n int) error {
 	c.t.Helper()
 	c.Nodes = nil
 	ports := freePorts(c.t, 2*n)
@@ -160,6 +160,20 @@ func (c *RabbitMQCluster) joined() error {
 		}
 	}
 	return nil
+}
+
+// Start runs nodes again together, which is how they must come back after all were gone: some wait for others.
+func (c *RabbitMQCluster) Start(nodes ...*RabbitMQ) {
+	c.t.Helper()
+	failed := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { failed <- n.run() }()
+	}
+	for range nodes {
+		if err := <-failed; err != nil {
+			c.t.Fatalf("start RabbitMQ nodes again: %v\n%s", err, c.log())
+		}
+	}
 }
 
 // URLs are those of all nodes.

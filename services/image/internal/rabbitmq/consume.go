@@ -42,7 +42,9 @@ func (q *Queue) Consume(ctx context.Context, topic string, slots int, handle job
 			tries = 0
 		}
 		if ctx.Err() == nil && !closed(q.ending) {
-			q.log.Warn("consuming is interrupted", "topic", topic, "error", err)
+			if began || tries == 0 {
+				q.log.Warn("consuming is interrupted", "topic", topic, "error", err)
+			}
 			q.wait(ctx, tries)
 		}
 	}

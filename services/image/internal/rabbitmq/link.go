@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -82,7 +83,11 @@ func (l *link) dial(done chan struct{}, again bool) {
 			first = at
 			break
 		}
-		l.q.log.Warn("a broker cannot be reached", "broker", l.q.places[at], "purpose", l.purpose, "error", err)
+		level := slog.LevelWarn
+		if fails > 0 { // it has been told
+			level = slog.LevelDebug
+		}
+		l.q.log.Log(context.Background(), level, "a broker cannot be reached", "broker", l.q.places[at], "purpose", l.purpose, "error", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

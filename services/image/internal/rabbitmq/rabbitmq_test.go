@@ -19,23 +19,24 @@ var names atomic.Int64
 
 func newNamespace(s queuetest.Settings, urls ...string) namespace {
 	cfg := rabbitmq.DefaultConfig()
-	cfg.URLs = nil
-	for _, u := range urls {
-		cfg.URLs = append(cfg.URLs, u)
-	}
+	cfg.URLs = urls
 	cfg.Prefix, cfg.MaxDeliveries = fmt.Sprintf("test%d.", names.Add(1)), s.MaxDeliveries
 	return namespace{cfg}
 }
 
 func (n namespace) open(t testing.TB) *rabbitmq.Queue {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	q, err := rabbitmq.Open(context.Background(), n.cfg, log)
+	q, err := rabbitmq.Open(context.Background(), n.cfg, quiet(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close() })
 	return q
+}
+
+// quiet logs into the test, which shows it when it fails.
+func quiet(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func (n namespace) Connect(t *testing.T) queuetest.Client { return n.open(t) }
@@ -48,4 +49,7 @@ func TestOneNode(t *testing.T) {
 	t.Run("Queue", func(t *testing.T) {
 		queuetest.Exercise(t, func(_ *testing.T, s queuetest.Settings) queuetest.Broker { return newNamespace(s, node.URL) }, queuetest.Traits{})
 	})
+	t.Run("CutWhileHandling", func(t *testing.T) { cutWhileHandling(t, node) })
+	t.Run("ExplainsConflicts", func(t *testing.T) { explainsConflicts(t, node) })
+	t.Run("Blocked", func(t *testing.T) { blocked(t, node) })
 }
