@@ -3,6 +3,7 @@ package manager_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,19 +169,17 @@ func TestPrioritiesShareByWeight(t *testing.T) {
 // Jobs that fail on something that may pass, and wait for their next attempt, do not keep others from the queue.
 func TestJobsThatAreTriedAgainLaterHoldUpNoOther(t *testing.T) {
 	w := begin(t)
-	failing := make(chan struct{}, 100)
+	var failed atomic.Int64
 	w.node(func(d job.Delivery, task job.Task, tell func(job.Report)) job.Verdict {
 		if task.MaxAttempts == 99 {
-			failing <- struct{}{}
+			failed.Add(1)
 			return job.Again(time.Hour)
 		}
 		return succeed(d, task, tell)
 	})
 	ids := w.images(80)
 	w.batch(ids, job.Wishes{Tenant: "failing", MaxAttempts: 99})
-	for range ids {
-		<-failing
-	}
+	eventually(t, "all of them have failed once", func() bool { return failed.Load() == int64(len(ids)) })
 	good := thumb()
 	good.Wishes.Tenant = "good"
 	if j, _ := w.ended(w.create(good).Job.ID); j.State != job.Succeeded {
