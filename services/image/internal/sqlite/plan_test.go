@@ -67,7 +67,7 @@ func placeholders(query string) int {
 	return strings.Count(query, "?")
 }
 
-// With a hundred thousand messages waiting, taking and adding some costs what it costs with few.
+// With twenty thousand messages waiting, taking and adding some costs what it costs with few.
 func TestManyMessages(t *testing.T) {
 	s := openHere(t)
 	ids := job.NewIDs()
@@ -81,7 +81,7 @@ func TestManyMessages(t *testing.T) {
 	if _, err := s.Commit(t.Context(), job.Commit{Image: &im, Jobs: []job.Change{first}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.write.db.Exec(`WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+	_, err := s.write.db.Exec(`WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
 		INSERT INTO outbox (job_id, topic, message_id, headers, body, created, class, tenant, turn)
 		SELECT ?, 'tasks', i, '{}', x'', 0, 'normal', 'many', i FROM n`, first.Job.ID)
 	if err != nil {
