@@ -133,15 +133,15 @@ func TestSlowReceiversHoldUpNobody(t *testing.T) {
 	slower, slowerCame := receive(t, func(http.ResponseWriter, *http.Request) { <-hold })
 	good, goodCame := receive(t, nil)
 	w, now := begin(t, still), time.Now()
-	w.fill(80, slow, now.Add(-time.Hour))
-	w.fill(80, slower, now.Add(-time.Hour))
-	ids := w.fill(80, good, now.Add(-time.Minute))
+	w.fill(20, slow, now.Add(-time.Hour))
+	w.fill(20, slower, now.Add(-time.Hour))
+	ids := w.fill(10, good, now.Add(-time.Minute))
 	p := sending(t, w.store, func(cfg *manager.WebhookConfig, _ *manager.WebhookParts) {
-		cfg.Concurrency, cfg.PerHost, cfg.Timeout = 16, 3, 4*time.Minute
+		cfg.Concurrency, cfg.PerHost, cfg.Timeout = 8, 3, 4*time.Minute
 	})
 	began := time.Now()
 	eventually(t, "the notices to the good receiver", func() bool { return len(goodCame) == len(ids) })
-	t.Logf("80 delivered beside 160 that hang in %v", time.Since(began))
+	t.Logf("10 delivered beside 40 that hang in %v", time.Since(began))
 	if a, b := len(slowCame), len(slowerCame); a != 3 || b != 3 {
 		t.Errorf("%d and %d hang; want 3 and 3", a, b)
 	}
@@ -153,7 +153,7 @@ func TestSlowReceiversHoldUpNobody(t *testing.T) {
 func TestTwoManagersSendEachOnce(t *testing.T) {
 	url, came := receive(t, nil)
 	w := begin(t, still)
-	ids := w.fill(300, url, time.Now())
+	ids := w.fill(60, url, time.Now())
 	a, b := sending(t, w.store, nil), sending(t, w.store, nil)
 	eventually(t, "the notices", func() bool { return len(came) >= len(ids) })
 	a.stop()

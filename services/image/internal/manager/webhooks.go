@@ -192,7 +192,7 @@ func (u *Webhooks) outcome(w job.Webhook, answer string, err error) job.WebhookO
 		return o
 	}
 	pause := u.cfg.Retries[w.Attempts]
-	o.State, o.Due = job.WebhookPending, o.Time.Add(max(after, spread(pause)))
+	o.State, o.Due = job.WebhookPending, o.Time.Add(max(after, spread(pause))).Truncate(time.Microsecond)
 	return o
 }
 
