@@ -4,6 +4,7 @@ package rpc
 import (
 	"context"
 
+	"calotype/kit/fault"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
@@ -27,9 +28,9 @@ func (h *Images) Create(ctx context.Context, in *imagev1.CreateImageRequest, out
 	if err != nil {
 		return err
 	}
-	keep, err := ttlFromProto("ttl", in.GetTtl())
-	if err != nil {
-		return err
+	keep, said := ttlFromProto(in.GetTtl())
+	if said != "" {
+		return badOptions(fault.Field{Path: "ttl", Message: said})
 	}
 	a, err := h.uses.Create(ctx, manager.CreateImage{
 		Digest: job.Digest(in.GetDigest()), Filename: in.GetFilename(), Key: in.GetIdempotencyKey(), Work: work, Wishes: wishes, Keep: keep,

@@ -25,30 +25,42 @@ func wishesFromProto(p *imagev1.JobOptions) (job.Wishes, error) {
 			}
 		}
 	}
+	var fields []fault.Field
 	if t := p.GetNotBefore(); t != nil {
 		if t.CheckValid() != nil {
-			return w, badOption("options.not_before", "is no time")
+			fields = append(fields, fault.Field{Path: "options.not_before", Message: "is no time"})
 		}
 		w.NotBefore = t.AsTime().Truncate(time.Microsecond)
 	}
-	var err error
-	w.Keep, err = ttlFromProto("options.ttl", p.GetTtl())
-	return w, err
+	var said string
+	if w.Keep, said = ttlFromProto(p.GetTtl()); said != "" {
+		fields = append(fields, fault.Field{Path: "options.ttl", Message: said})
+	}
+	return w, badOptions(fields...)
 }
 
-// ttlFromProto reads a time to live; none at all is 0.
-func ttlFromProto(path string, p *durationpb.Duration) (time.Duration, error) {
+// ttlFromProto reads a time to live, and tells what is wrong with it; none at all is 0.
+func ttlFromProto(p *durationpb.Duration) (ttl time.Duration, wrong string) {
 	if p == nil {
-		return 0, nil
+		return 0, ""
 	}
-	if d := p.AsDuration(); p.CheckValid() == nil && d > 0 {
-		return d.Truncate(time.Microsecond), nil
+	switch d := p.AsDuration(); {
+	case p.CheckValid() != nil:
+		return 0, "is no length of time"
+	case d <= 0:
+		return 0, "is not longer than 0"
+	case d < time.Second:
+		return 0, "is shorter than 1 s"
+	default:
+		return d.Truncate(time.Microsecond), ""
 	}
-	return 0, badOption(path, "is not longer than 0")
 }
 
-func badOption(path, message string) error {
-	return &fault.Error{Kind: fault.Invalid, Reason: "BAD_OPTIONS", Message: "the request is wrong", Fields: []fault.Field{{Path: path, Message: message}}}
+func badOptions(fields ...fault.Field) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Invalid, Reason: "BAD_OPTIONS", Message: "the request is wrong", Fields: fields}
 }
 
 func wishesToProto(w job.Wishes) *imagev1.JobOptions {
