@@ -114,6 +114,8 @@ func leaderKilled(t *testing.T, c *servers.RabbitMQCluster) {
 	publishing.Wait()
 	until(t, "everything that was confirmed has come", func() bool { missing, _ := l.missing(); return missing == 0 })
 	_, confirmed := l.missing()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	t.Logf("%d confirmed, none lost, %d came more than once, %d refused; the longest pause without any delivery was %v", confirmed, l.repeated, failed.Load(), l.longest)
 }
 

@@ -131,7 +131,7 @@ func (q *Queue) connect(url, purpose string) (*conn, error) {
 		SASL:      []amqp.Authentication{&amqp.PlainAuth{Username: q.cfg.Username, Password: q.cfg.Password.Reveal()}},
 		Heartbeat: q.cfg.Heartbeat, Properties: properties, Locale: "en_US", TLSClientConfig: q.tls.Clone(),
 		Dial: func(network, addr string) (net.Conn, error) {
-			raw, err := net.DialTimeout(network, addr, q.cfg.DialTimeout)
+			raw, err := (&net.Dialer{Timeout: q.cfg.DialTimeout}).DialContext(context.Background(), network, addr)
 			if err != nil {
 				return nil, err
 			}

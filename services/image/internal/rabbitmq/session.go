@@ -108,7 +108,10 @@ func (s *session) channel() (*amqp.Channel, error) {
 					cancelled = nil
 					continue
 				}
-				s.cancelled <- tag
+				select {
+				case s.cancelled <- tag:
+				default:
+				}
 			case e := <-gone: // nothing when it was closed here
 				if gone = nil; e != nil || s.conn.IsClosed() {
 					select {
