@@ -29,10 +29,16 @@ func (l *ledger) note(in map[job.ID]bool, id job.ID) {
 	in[id] = true
 }
 
-func (l *ledger) count() int {
+func (l *ledger) done() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.ended)
+}
+
+func (l *ledger) failed() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.refused) + len(l.unsure)
 }
 
 const notKnown = "the job store went away, and whether it kept the change is not known"
@@ -87,7 +93,9 @@ func notices(events []job.Event) (made []job.Webhook) {
 func TestServerEndsUnderLoad(t *testing.T) {
 	server := servers.NewPostgres(t)
 	url := server.Database(t)
-	handles := []*postgres.Store{open(t, configFor(url)), open(t, configFor(url))}
+	hasty := configFor(url)
+	hasty.Timeout = 700 * time.Millisecond
+	handles := []*postgres.Store{open(t, configFor(url)), open(t, hasty)}
 	l := &ledger{accepted: map[job.ID]job.ImageID{}, ended: map[job.ID]bool{}, refused: map[job.ID]bool{}, unsure: map[job.ID]bool{}}
 	ctx, stop := context.WithCancel(t.Context())
 	ids := job.NewIDs()
@@ -95,23 +103,31 @@ func TestServerEndsUnderLoad(t *testing.T) {
 	for i := range 12 {
 		callers.Go(func() { l.live(ctx, t, handles[i%2], ids) })
 	}
-	await := func(n int) {
+	more := func(count func() int, n int) {
 		t.Helper()
 		late := time.After(60 * time.Second)
-		for l.count() < n {
+		for before := count(); count() < before+n; {
 			select {
 			case <-late:
-				t.Fatalf("only %d jobs ended, want %d", l.count(), n)
+				t.Fatalf("only %d more, want %d", count()-before, n)
 			case <-time.After(time.Millisecond):
 			}
 		}
 	}
-	for round, end := range []func(){server.Kill, server.Stop, server.Kill, server.Kill} {
-		await(l.count() + 50 + 17*round)
-		end()
-		server.Start()
+	none := func() {}
+	for round, c := range []struct{ end, wait, begin func() }{
+		{server.Kill, none, server.Start},
+		{server.Stop, none, server.Start},
+		{server.Kill, func() { more(l.failed, 5) }, server.Start},
+		{server.Freeze, func() { more(l.failed, 5) }, server.Thaw},
+		{server.Kill, none, server.Start},
+	} {
+		more(l.done, 50+17*round)
+		c.end()
+		c.wait()
+		c.begin()
 	}
-	await(l.count() + 50)
+	more(l.done, 50)
 	stop()
 	callers.Wait()
 	t.Logf("%d accepted, %d ended, %d refused, of %d it is not known", len(l.accepted), len(l.ended), len(l.refused), len(l.unsure))
@@ -177,7 +193,7 @@ func (l *ledger) check(t *testing.T, s *postgres.Store) {
 func TestServerAway(t *testing.T) {
 	server := servers.NewPostgres(t, "fsync=off")
 	cfg := configFor(server.Database(t))
-	cfg.Timeout, cfg.ConnectTimeout = 500*time.Millisecond, 200*time.Millisecond
+	cfg.Timeout, cfg.ConnectTimeout = 2*time.Second, time.Second
 	s := open(t, cfg)
 	now := time.Now()
 	asks := map[string]func() error{

@@ -33,11 +33,31 @@ type outgoing struct {
 // Relay implements job.Outbox. The messages are kept from other relays while publish has them; nobody else waits for them. When the
 // manager stands still for longer than heldAtMost, others may publish them too.
 func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish func(context.Context, []job.Outgoing) error) (n int, err error) {
-	var refused error // publish's own
+	var (
+		asked   bool
+		refused error
+	)
+	once := func(ctx context.Context, messages []job.Outgoing) error {
+		asked, refused = true, publish(ctx, messages)
+		return refused
+	}
+	n, err = s.relay(ctx, class, limit, once)
+	if err != nil && !asked && away(err) { // a connection from before a restart may be all that is wrong
+		s.suspect(err)
+		n, err = s.relay(ctx, class, limit, once)
+	}
+	if refused != nil {
+		return 0, err // publish's own
+	}
+	return n, classify(ctx, err, "relaying messages")
+}
+
+func (s *Store) relay(ctx context.Context, class job.Class, limit int, publish func(context.Context, []job.Outgoing) error) (n int, err error) {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
 	late := time.AfterFunc(s.timeout, cancel) // the server may hang while it is asked, and again while it is told
 	defer late.Stop()
+	var refused error // publish's own
 	err = s.inTx(bounded, func(_ context.Context, tx *sql.Tx) error {
 		messages, err := next(bounded, tx, class, limit)
 		if err != nil || len(messages) == 0 {
@@ -51,14 +71,11 @@ func (s *Store) Relay(ctx context.Context, class job.Class, limit int, publish f
 		n = len(messages)
 		return nil
 	})
-	if refused != nil && ctx.Err() == nil && bounded.Err() != nil {
+	switch {
+	case refused != nil && ctx.Err() == nil && bounded.Err() != nil:
 		return 0, fault.Wrap(refused, fault.Unavailable, "PUBLISHING_SLOW", "the queue took longer than %v, for which messages can be held", heldAtMost)
-	}
-	if refused != nil {
-		return 0, refused
-	}
-	if err != nil {
-		return 0, classify(ctx, err, "reading the outbox")
+	case err != nil:
+		return 0, err
 	}
 	return n, nil
 }

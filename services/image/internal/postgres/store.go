@@ -24,6 +24,7 @@ var migrations embed.FS
 // Store is a job.Store in a database. Commits and updates that wait at the same time share transactions.
 type Store struct {
 	db      *sql.DB
+	idle    int           // connections that are kept
 	ping    time.Duration // how long a ping may take
 	timeout time.Duration
 	turns   *turns
@@ -51,9 +52,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	db.SetMaxIdleConns(cfg.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that they spread again after a server was away
-	s := &Store{db: db, ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns()}
-	if err := s.retried(ctx, "bringing its schema up to date", s.migrate); err != nil {
+	s := &Store{db: db, idle: cfg.MaxConnections, ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns()}
+	if err := s.retried(ctx, "connecting", db.PingContext); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the job store: %w", err), db.Close())
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bringing the job store's schema up to date: %w", err), db.Close())
 	}
 	// Few lanes have much to carry at once, which costs less than many that carry little; one that waits for a lock must not stop the
 	// others. The other connections are for readers and relays.
@@ -81,7 +85,7 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 const migrationLock = 0x63616c6f74797065 // "calotype"; the other locks are random numbers
 
 // migrate runs the migrations while a transaction of its own holds a lock. (A lock of the session would not work through a pooler
-// that gives each transaction another one.)
+// that gives each transaction another one.) It takes as long as it takes.
 func (s *Store) migrate(ctx context.Context) error {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -56,6 +56,25 @@ func TestStoreWithoutPreparing(t *testing.T) {
 	storetest.Run(t, suite(servers.NewPostgres(t, "fsync=off", "max_connections=300"), "&default_query_exec_mode=exec"))
 }
 
+func TestManyOpenANewDatabaseAtOnce(t *testing.T) {
+	server := servers.NewPostgres(t, "fsync=off")
+	cfg := configFor(server.Database(t))
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			s, err := postgres.Open(t.Context(), cfg)
+			if err != nil {
+				t.Errorf("opening: %v", err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("closing: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestPasswordIsApart(t *testing.T) {
 	server := servers.NewPostgres(t, "fsync=off")
 	cfg := configFor("postgres://" + server.User + "@" + server.Addr + "/postgres?sslmode=disable")

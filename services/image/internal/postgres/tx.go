@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"calotype/kit/fault"
 )
 
@@ -30,6 +32,7 @@ func (s *Store) retried(ctx context.Context, doing string, do func(context.Conte
 			return nil
 		}
 		again := conflicted(err) || away(err) && time.Since(began) < patience
+		s.suspect(err)
 		if fault.As(err) != nil || !again {
 			return classify(ctx, err, doing)
 		}
@@ -39,6 +42,17 @@ func (s *Store) retried(ctx context.Context, doing string, do func(context.Conte
 		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // how long to wait is no secret
 		}
 	}
+}
+
+// suspect drops the connections that wait for work when one of them turned out to be lost: after a restart of the server all are, and
+// each would fail somebody.
+func (s *Store) suspect(err error) {
+	var fresh *pgconn.ConnectError
+	if !away(err) || errors.As(err, &fresh) {
+		return
+	}
+	s.db.SetMaxIdleConns(-1)
+	s.db.SetMaxIdleConns(s.idle)
 }
 
 // read does what changes nothing.

@@ -101,12 +101,19 @@ func (s *Store) Lead(ctx context.Context, duty string, fence int64) error {
 	})
 }
 
-// Ping implements job.Upkeep. It does not try again: whoever asks wants to know about now.
+// Ping implements job.Upkeep. It does not wait for a server that is away: whoever asks wants to know about now.
 func (s *Store) Ping(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, s.ping)
 	defer cancel()
 	var readOnly string
-	err := s.db.QueryRowContext(bounded, "SELECT current_setting('transaction_read_only')").Scan(&readOnly)
+	ask := func() error {
+		return s.db.QueryRowContext(bounded, "SELECT current_setting('transaction_read_only')").Scan(&readOnly)
+	}
+	err := ask()
+	if err != nil && away(err) { // a connection from before a restart may be all that is wrong
+		s.suspect(err)
+		err = ask()
+	}
 	if err == nil && readOnly != "off" {
 		return fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the job store takes no changes now: its server is a standby")
 	}
