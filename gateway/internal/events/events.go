@@ -49,10 +49,16 @@ func (h *Handler) Job(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Batch streams the batch whenever it has changed, until its jobs have ended.
+// Batch streams the batch whenever it has changed, until its jobs have ended. An event's id is the time of the change; a browser that
+// comes back after the last is told that there is no more, as with a job.
 func (h *Handler) Batch(w http.ResponseWriter, r *http.Request) {
+	seen, err := lastSeen(r)
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
 	h.serve(w, r, func(ctx context.Context, feed chan<- news) (bool, error) {
-		return h.followBatch(ctx, r.PathValue("id"), feed)
+		return h.followBatch(ctx, r.PathValue("id"), seen, feed)
 	})
 }
 
@@ -148,7 +154,7 @@ func (h *Handler) follow(ctx context.Context, id string, after *int64, feed chan
 	}
 }
 
-func (h *Handler) followBatch(ctx context.Context, id string, feed chan<- news) (some bool, _ error) {
+func (h *Handler) followBatch(ctx context.Context, id string, seen int64, feed chan<- news) (some bool, _ error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := h.Batches.Watch(ctx, &imagev1.WatchBatchRequest{Id: id})
@@ -161,8 +167,12 @@ func (h *Handler) followBatch(ctx context.Context, id string, feed chan<- news) 
 		if err != nil {
 			return some, err
 		}
+		at := b.GetUpdateTime().AsTime().UnixMicro()
+		if b.GetDone() && at == seen {
+			continue
+		}
 		select {
-		case feed <- news{name: "batch", message: b}:
+		case feed <- news{name: "batch", id: at, message: b}:
 			some = true
 		case <-ctx.Done():
 			return some, ctx.Err()

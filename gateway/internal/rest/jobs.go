@@ -17,6 +17,9 @@ type jobs struct {
 }
 
 func (j jobs) Create(ctx context.Context, in *imagev1.CreateJobRequest, _ ...grpc.CallOption) (*imagev1.Job, error) {
+	if err := badQuery(ctx); err != nil {
+		return nil, err
+	}
 	if in.IdempotencyKey == "" {
 		in.IdempotencyKey = "gateway-" + uuid.NewString()
 	}
@@ -30,6 +33,9 @@ type batches struct {
 }
 
 func (b batches) Create(ctx context.Context, in *imagev1.CreateBatchRequest, _ ...grpc.CallOption) (*imagev1.Batch, error) {
+	if err := badQuery(ctx); err != nil {
+		return nil, err
+	}
 	if in.IdempotencyKey == "" {
 		in.IdempotencyKey = "gateway-" + uuid.NewString()
 	}

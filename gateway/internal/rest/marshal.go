@@ -28,7 +28,11 @@ func Unmarshal(data []byte, m proto.Message, prefix string) error {
 		return f
 	}
 	if err := (protojson.UnmarshalOptions{}).Unmarshal(data, m); err != nil {
-		return fault.Wrap(err, fault.Invalid, "BAD_JSON", "%s", plain(err))
+		f := fault.New(fault.Invalid, "BAD_JSON", "%s", plain(err))
+		if f.Err = err; prefix != "" {
+			f.Fields = []fault.Field{{Path: prefix, Message: "cannot be read"}}
+		}
+		return f
 	}
 	return nil
 }

@@ -48,9 +48,9 @@ func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 		runtime.WithStreamErrorHandler(streamFailed),
 		runtime.WithRoutingErrorHandler(h.notRouted),
 	)
-	ctx, image := context.Background(), c.Conn(contract.Image)
+	ctx, image := context.Background(), checked{c.Conn(contract.Image)}
 	for _, err := range []error{
-		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(c.Conn(contract.Greeter))),
+		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(checked{c.Conn(contract.Greeter)})),
 		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
 		imagerest.RegisterBatchesHandlerClient(ctx, h.mux, batches{imagev1.NewBatchesClient(image), imagev1.NewBatchesService(contract.Image, c)}),
 		imagerest.RegisterJobsHandlerClient(ctx, h.mux, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)}),
@@ -133,9 +133,11 @@ func NotAllowed(w http.ResponseWriter, r *http.Request, allow []string) {
 	problem.Write(w, r, fault.New(fault.Invalid, problem.MethodNotAllowed, "%s takes %s, not %s", r.URL.Path, strings.Join(allow, ", "), r.Method))
 }
 
-func failed(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+func failed(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	a := r.Context().Value(answerKey{}).(*answer)
 	if wrong := a.body.wrong; wrong != nil {
+		err = wrong
+	} else if wrong := badQuery(ctx); wrong != nil { // the runtime has only the parser's words for it
 		err = wrong
 	}
 	problem.Write(w, a.request, classified(err))

@@ -37,6 +37,10 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	body := flow.NewBody(w, r, h.cfg.Limit+formRoom, h.cfg.Patience)
 	parts := multipart.NewReader(body, params["boundary"])
+	given := map[string]bool{} // fields and parameters
+	for name := range r.URL.Query() {
+		given[name] = true
+	}
 	var blob *storagev1.Blob
 	for {
 		part, err := parts.NextPart()
@@ -47,6 +51,10 @@ func (h *Handler) form(ctx context.Context, w http.ResponseWriter, r *http.Reque
 			return nil, badForm(err)
 		}
 		if part.FormName() != "file" {
+			if name := part.FormName(); name != "variants" && given[name] {
+				return nil, wrong(name, "is given twice")
+			}
+			given[part.FormName()] = true
 			if err := field(part, req); err != nil {
 				return nil, err
 			}
@@ -83,16 +91,14 @@ func field(part *multipart.Part, req *imagev1.CreateImageRequest) error {
 	if !utf8.Valid(value) {
 		return wrong(name, "is not UTF-8")
 	}
-	switch {
-	case name == "preset" && req.Preset == "":
+	switch name {
+	case "preset":
 		req.Preset = string(value)
-	case name == "variants":
+	case "variants":
 		req.Variants = append(req.Variants, string(value))
-	case name == "recipe" && req.Recipe == nil:
+	case "recipe":
 		req.Recipe = &imagev1.Recipe{}
 		return rest.Unmarshal(value, req.Recipe, "recipe")
-	case name == "preset", name == "recipe":
-		return wrong(name, "is given twice")
 	default:
 		known, said := option(req, name, string(value))
 		if !known {

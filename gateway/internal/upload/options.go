@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"calotype/kit/fault"
 	imagev1 "calotype/proto/image/v1"
 )
 
@@ -15,7 +17,7 @@ import (
 const optionNames = "tenant, priority, max_attempts, not_before, ttl, webhook_url, unique and image_ttl"
 
 // option reads one of them into the request. It tells whether there is such an option, and what is wrong with the value; "" is nothing.
-func option(req *imagev1.CreateImageRequest, name, value string) (known bool, fault string) {
+func option(req *imagev1.CreateImageRequest, name, value string) (known bool, wrong string) {
 	o := req.Options
 	if o == nil {
 		o = &imagev1.JobOptions{}
@@ -33,7 +35,10 @@ func option(req *imagev1.CreateImageRequest, name, value string) (known bool, fa
 		o.Priority = imagev1.Job_Priority(p)
 	case "max_attempts":
 		n, err := strconv.ParseInt(value, 10, 32)
-		if err != nil {
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return true, "is too large a number"
+		case err != nil:
 			return true, "is not a whole number"
 		}
 		o.MaxAttempts = int32(n)
@@ -64,4 +69,26 @@ func option(req *imagev1.CreateImageRequest, name, value string) (known bool, fa
 	}
 	req.Options = o
 	return true, ""
+}
+
+// asSent renames what the image service found wrong to what the uploader called it.
+func asSent(err error) error {
+	f := fault.As(err)
+	if f == nil || len(f.Fields) == 0 {
+		return err
+	}
+	sent := *f
+	sent.Fields = nil
+	for _, field := range f.Fields {
+		switch path, isOption := strings.CutPrefix(field.Path, "options."); {
+		case isOption:
+			field.Path = path
+		case path == "ttl":
+			field.Path = "image_ttl"
+		case path == "idempotency_key":
+			field.Path = "Idempotency-Key"
+		}
+		sent.Fields = append(sent.Fields, field)
+	}
+	return &sent
 }

@@ -83,7 +83,8 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*imagev1.CreateI
 	if req.IdempotencyKey == "" {
 		req.IdempotencyKey = "gateway-" + uuid.NewString()
 	}
-	return h.images.Create(ctx, req, rpc.WithIdempotent())
+	answer, err := h.images.Create(ctx, req, rpc.WithIdempotent())
+	return answer, asSent(err)
 }
 
 // file takes a body that is the file itself.
