@@ -67,7 +67,7 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 		cfg.Configure(s.http)
 	}
 	service := h.newService(name, s, cfg.Drain)
-	nodev1.RegisterNodesServer(status, nodes{service: service})
+	nodev1.RegisterNodesServer(status, &nodes{service: service})
 	return service, nil
 }
 

@@ -90,9 +90,10 @@ func (h *Host) NewService(name string, cfg ServiceConfig, register func(server.S
 	if err := register(srv); err != nil {
 		return nil, errors.Join(fmt.Errorf("registering the handlers of %s: %w", name, err), srv.Drain(context.Background()))
 	}
-	s := h.newService(name, srv, cfg.Drain)
-	nodev1.RegisterNodesServer(srv.GRPC(), nodes{service: s})
-	return s, nil
+	about := &nodes{}
+	nodev1.RegisterNodesServer(srv.GRPC(), about) // before anything reads the server's list of services
+	about.service = h.newService(name, srv, cfg.Drain)
+	return about.service, nil
 }
 
 func (h *Host) serverOptions(name string, cfg ServiceConfig) []server.Option {

@@ -66,7 +66,7 @@ type nodes struct {
 	service *Service
 }
 
-func (n nodes) Status(context.Context, *nodev1.StatusRequest) (*nodev1.StatusResponse, error) {
+func (n *nodes) Status(context.Context, *nodev1.StatusRequest) (*nodev1.StatusResponse, error) {
 	s := n.service
 	load := Load{InFlight: s.srv.Running()}
 	if s.load != nil {

@@ -166,7 +166,11 @@ func (c *Checks) Ready() bool {
 	return c.ready()
 }
 
+// ready is false before the first service has its gate: a process that only begins can take no work.
 func (c *Checks) ready() bool {
+	if len(c.gates) == 0 {
+		return false
+	}
 	for _, open := range c.gates {
 		if !open {
 			return false

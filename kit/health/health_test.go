@@ -34,6 +34,10 @@ func TestChecksArePolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := health.New(cfg)
 		defer c.Close()
+		if c.Ready() {
+			t.Error("no service has come yet, and it is ready")
+		}
+		c.Gate("service").Set(true)
 		if !c.Ready() {
 			t.Error("nothing is asked, and yet it is not ready")
 		}
