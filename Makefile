@@ -54,6 +54,7 @@ build: deps ## Build every binary into bin/, with its version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./...)
 
 bench: deps ## Run the benchmarks (BENCH=pattern)
+	@$(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem $(PACKAGES)
 
 deps: ## Install what this machine lacks to build: a C compiler, pkg-config, libvips

@@ -1,7 +1,8 @@
 #!/bin/sh
-# servers.sh [consul] [jaeger] [rabbitmq] [postgres]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# servers.sh [consul] [jaeger] [rabbitmq] [postgres] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
 # One that is on the PATH is taken as it is. Consul and Jaeger are built from their Go modules, at the versions below, once a machine,
-# into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others.
+# into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others. Redis is only
+# compared with, by the benchmarks: it is not among those that are got when none is named.
 set -eu
 
 consul_version=v1.20.1
@@ -46,7 +47,7 @@ for name; do
   case $name in
   consul) binary=consul version=$consul_version minutes=6 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
-  rabbitmq|postgres) packaged="$packaged $name"; continue ;;
+  rabbitmq|postgres|redis) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac
   if have $binary || [ -x "$out/$binary" ]; then continue; fi

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
@@ -31,6 +32,7 @@ type Option func(*options)
 
 type options struct {
 	queue job.Queue
+	blobs Blobs
 	wrap  func(Engine) Engine
 }
 
@@ -39,7 +41,7 @@ func WithQueue(q job.Queue) Option { return func(o *options) { o.queue = q } }
 
 // New starts the picture library and opens the queue and the listener. The queue is closed when Run ends.
 func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
-	o := options{wrap: func(e Engine) Engine { return e }}
+	o := options{blobs: blobclient.New(host.Client()), wrap: func(e Engine) Engine { return e }}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -55,10 +57,12 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 			return nil, err
 		}
 		o.queue, shut = q, q.Close
+		if c, ok := q.(prometheus.Collector); ok {
+			_ = host.Metrics.Register(c) // where a manager in this process told of its own, this one goes without
+		}
 	}
-	blobs := blobclient.New(host.Client())
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: blobs, Results: blobs, Engine: o.wrap(engine{pictures}), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
+		Originals: o.blobs, Results: o.blobs, Engine: o.wrap(engine{pictures}), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {

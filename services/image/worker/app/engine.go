@@ -22,10 +22,21 @@ type (
 	Rendered = worker.Rendered
 	// Progress is how far it is.
 	Progress = job.Progress
+	// Digest names a blob.
+	Digest = job.Digest
 )
+
+// Blobs is where originals come from and results go to.
+type Blobs interface {
+	worker.Originals
+	worker.Results
+}
 
 // WithEngine works with what wrap makes of the node's own engine.
 func WithEngine(wrap func(Engine) Engine) Option { return func(o *options) { o.wrap = wrap } }
+
+// WithBlobs works with other blobs than those of the storage service.
+func WithBlobs(b Blobs) Option { return func(o *options) { o.blobs = b } }
 
 // engine is the pipeline as the use cases know it.
 type engine struct{ *pipeline.Engine }

@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// nothing is a job of River's that says as much as one of Calotype's.
+type nothing struct {
+	Image    string   `json:"image"`
+	Variants []string `json:"variants"`
+}
+
+func (nothing) Kind() string { return "nothing" }
+
+type idle struct {
+	river.WorkerDefaults[nothing]
+}
+
+func (idle) Work(context.Context, *river.Job[nothing]) error { return nil }
+
+// riverJobs inserts jobs one by one. A job has ended when River's completer has written it down. The figures of the configuration are
+// those of River's own benchmark, which are much quicker than its defaults.
+func riverJobs(b *testing.B, url string, uses *backend) *contender {
+	b.Helper()
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg.MaxConns = 32
+	pool, err := pgxpool.NewWithConfig(b.Context(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	driver := riverpgxv5.New(pool)
+	migrator, err := rivermigrate.New(driver, nil)
+	if err == nil {
+		_, err = migrator.Migrate(b.Context(), rivermigrate.DirectionUp, nil)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &idle{})
+	client, err := river.NewClient(driver, &river.Config{
+		FetchCooldown: 2 * time.Millisecond, FetchPollInterval: 20 * time.Millisecond, Workers: workers, Logger: slog.New(slog.DiscardHandler),
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2000}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	events, stop := client.SubscribeConfig(&river.SubscribeConfig{ChanSize: 1 << 20, Kinds: []river.EventKind{river.EventKindJobCompleted}})
+	if err := client.Start(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		stop()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := client.StopAndCancel(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	var ended atomic.Int64
+	more := make(chan struct{}, 1)
+	go func() {
+		for range events {
+			ended.Add(1)
+			select {
+			case more <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return &contender{name: "River", uses: []*backend{uses}, post: func(ctx context.Context) error {
+		_, err := client.Insert(ctx, nothing{Image: "img_01JD0000000000000000000000", Variants: []string{variant}}, nil)
+		return err
+	}, drained: func(ctx context.Context, posted int64) error { return counted(ctx, &ended, posted, more) }}
+}
+
+// counted waits for a count.
+func counted(ctx context.Context, n *atomic.Int64, until int64, more <-chan struct{}) error {
+	for n.Load() < until {
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
