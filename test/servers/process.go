@@ -79,6 +79,16 @@ func Run(t testing.TB, program Program) *Process {
 // ExitCode is how the program ended, once it has: -1 by a signal.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
+// Ended reports whether the program has ended, by itself or otherwise.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // Pid is the running program's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
