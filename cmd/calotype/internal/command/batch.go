@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,8 +37,8 @@ func newBatchCreate(e *env) *cobra.Command {
 		Example: "  calotype batch create img_01JC img_01JD --preset web --priority bulk",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, images []string) error {
-			p, known := imagev1.Job_Priority_value[strings.ToUpper(priority)]
-			if priority != "" && !known {
+			p := imagev1.Job_Priority_value[strings.ToUpper(priority)]
+			if priority != "" && p == 0 {
 				return usageError{fmt.Errorf("--priority %q is none of interactive, normal, bulk", priority)}
 			}
 			req.ImageIds, req.Options.Priority = images, imagev1.Job_Priority(p)
@@ -84,7 +85,7 @@ func (e *env) watchBatch(cmd *cobra.Command, a []string) error {
 	last := int32(-1)
 	b, err := c.WatchBatch(cmd.Context(), a[0], func(b *imagev1.Batch) {
 		switch {
-		case b.GetPercent() == last && !b.GetDone():
+		case b.GetPercent() == last && !b.GetDone(): // a line for each step forward
 		case e.json:
 			_ = e.print(b)
 		default:
@@ -95,12 +96,20 @@ func (e *env) watchBatch(cmd *cobra.Command, a []string) error {
 	if err != nil {
 		return err
 	}
+	succeeded, left := int32(0), int32(0)
 	for _, n := range b.GetCounts() {
-		if n.GetState() != imagev1.Job_SUCCEEDED {
-			return fmt.Errorf("%s: %s of %d", b.GetId(), counts(b), b.GetTotal())
+		if left += n.GetCount(); n.GetState() == imagev1.Job_SUCCEEDED {
+			succeeded += n.GetCount()
 		}
 	}
-	return nil
+	if succeeded == b.GetTotal() {
+		return nil
+	}
+	text := fmt.Sprintf("%s: %s of %d", b.GetId(), counts(b), b.GetTotal())
+	if gone := b.GetTotal() - left; gone > 0 {
+		text += fmt.Sprintf("; %d went with their images", gone)
+	}
+	return errors.New(text)
 }
 
 func (e *env) printBatch(b *imagev1.Batch) error {

@@ -47,6 +47,9 @@ func newRedrive(e *env) *cobra.Command {
 		Example: "  calotype jobs redrive --state failed --reason STORAGE_UNAVAILABLE --tenant shop",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > 1000 {
+				return usageError{fmt.Errorf("--limit is %d; 1 to 1000 are queued again at once", limit)}
+			}
 			c, err := e.filtering(&f)
 			if err != nil {
 				return err
@@ -82,7 +85,7 @@ func filterFlags(flags *pflag.FlagSet, f *rest.Filter) {
 // filtering checks the state that a filter names, and connects.
 func (e *env) filtering(f *rest.Filter) (*rest.Client, error) {
 	upper := strings.ToUpper(f.State)
-	if _, known := imagev1.Job_State_value[upper]; upper != "" && !known {
+	if upper != "" && imagev1.Job_State_value[upper] == 0 {
 		return nil, usageError{fmt.Errorf("--state %q is none of scheduled, queued, running, succeeded, failed, cancelled, dead", f.State)}
 	}
 	f.State = upper

@@ -2,16 +2,17 @@ package rest
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 
 	imagev1 "calotype/proto/image/v1"
 )
 
-// CreateBatch begins a job on each image.
+// CreateBatch begins a job on each image. It carries an idempotency key, so that trying again cannot begin it twice.
 func (c *Client) CreateBatch(ctx context.Context, req *imagev1.CreateBatchRequest) (*imagev1.Batch, error) {
 	out := &imagev1.Batch{}
-	return out, c.post(ctx, "/v1/batches", req, out)
+	return out, c.send(ctx, "/v1/batches", http.Header{"Idempotency-Key": {newKey()}}, true, req, out)
 }
 
 // Batch describes a batch.
@@ -23,7 +24,7 @@ func (c *Client) Batch(ctx context.Context, id string) (*imagev1.Batch, error) {
 // CancelBatch ends the jobs of a batch that have not ended.
 func (c *Client) CancelBatch(ctx context.Context, id string) (*imagev1.Batch, error) {
 	out := &imagev1.Batch{}
-	return out, c.post(ctx, "/v1/batches/"+url.PathEscape(id)+":cancel", &imagev1.CancelBatchRequest{}, out)
+	return out, c.send(ctx, "/v1/batches/"+url.PathEscape(id)+":cancel", nil, true, &imagev1.CancelBatchRequest{}, out)
 }
 
 // WatchBatch calls each with the batch every second until it is done, and returns it.

@@ -153,14 +153,22 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into pr
 
 // post sends a message and reads another. It is not repeated.
 func (c *Client) post(ctx context.Context, path string, msg, into proto.Message) error {
+	return c.send(ctx, path, nil, false, msg, into)
+}
+
+// send is post with headers, for what may be repeated.
+func (c *Client) send(ctx context.Context, path string, header http.Header, repeatable bool, msg, into proto.Message) error {
 	b, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(msg)
 	if err != nil {
 		return err
 	}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
 	resp, err := c.do(ctx, request{
-		method: http.MethodPost, path: path,
-		header: http.Header{"Content-Type": {"application/json"}},
-		body:   func() (io.ReadCloser, int64, error) { return io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil },
+		method: http.MethodPost, path: path, header: header, repeatable: repeatable,
+		body: func() (io.ReadCloser, int64, error) { return io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil },
 	})
 	if err != nil {
 		return err

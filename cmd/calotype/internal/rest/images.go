@@ -16,6 +16,13 @@ import (
 	imagev1 "calotype/proto/image/v1"
 )
 
+// newKey makes an idempotency key, under which a request can be sent again.
+func newKey() string {
+	key := make([]byte, 16)
+	_, _ = rand.Read(key)
+	return hex.EncodeToString(key)
+}
+
 // Upload is a file to send and what to make of it.
 type Upload struct {
 	Path     string
@@ -28,8 +35,6 @@ type Upload struct {
 
 // Upload sends a file. It carries an idempotency key, so that trying again after a broken connection cannot upload it twice.
 func (c *Client) Upload(ctx context.Context, u Upload) (*imagev1.CreateImageResponse, error) {
-	key := make([]byte, 16)
-	_, _ = rand.Read(key)
 	query := url.Values{"filename": {filepath.Base(u.Path)}}
 	if u.Preset != "" {
 		query.Set("preset", u.Preset)
@@ -40,7 +45,7 @@ func (c *Client) Upload(ctx context.Context, u Upload) (*imagev1.CreateImageResp
 	maps.Copy(query, u.Options)
 	resp, err := c.do(ctx, request{
 		method: http.MethodPost, path: "/v1/images", query: query, repeatable: true,
-		header: http.Header{"Content-Type": {"application/octet-stream"}, "Idempotency-Key": {hex.EncodeToString(key)}, "Expect": {"100-continue"}},
+		header: http.Header{"Content-Type": {"application/octet-stream"}, "Idempotency-Key": {newKey()}, "Expect": {"100-continue"}},
 		body:   u.open,
 	})
 	if err != nil {
