@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
@@ -62,9 +63,8 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	}
 	undo = append(undo, func() error { sender.Close(); return nil })
 	webhooks := manager.NewWebhooks(cfg.Image.Webhooks.WebhookConfig, manager.WebhookParts{Store: store, Sender: sender, Log: host.Log, Metrics: host.Metrics})
-	if sender.On() {
-		parts.Letter, parts.CheckURL, parts.Notice = rpc.Letter, sender.CheckURL, webhooks.Wake
-	}
+	// Whoever ends a job writes its notice, even one that could send none itself.
+	parts.Letter, parts.CheckURL, parts.Notice = rpc.Letter, sender.CheckURL, webhooks.Wake
 	m := manager.New(cfg.Image.Config, parts)
 	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
@@ -87,7 +87,12 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	if sender.On() {
 		service.Go("webhooks", func(ctx context.Context) error { return webhooks.Run(ctx, boot.Work(ctx)) })
 	}
-	host.Metrics.MustRegister(m.Tally, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second})
+	host.Metrics.MustRegister(m.Tally, m.Counts, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second, Backlog: cfg.Image.Backlog})
+	for _, part := range []any{store, q} {
+		if c, ok := part.(prometheus.Collector); ok {
+			host.Metrics.MustRegister(c)
+		}
+	}
 	host.Health.Add("image-store", store.Ping)
 	return &App{store: store, queue: q, sender: sender, service: service}, nil
 }

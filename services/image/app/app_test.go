@@ -342,7 +342,7 @@ func TestConfig(t *testing.T) {
 	for _, f := range append(cfg.Queue.Validate(), cfg.Image.Validate()...) {
 		paths = append(paths, f.Path)
 	}
-	if got := strings.Join(paths, " "); got != "kind path keep_keys database" {
+	if got := strings.Join(paths, " "); got != "kind keep_keys database" {
 		t.Errorf("faults at %q", got)
 	}
 	if cfg = app.DefaultConfig(); len(cfg.Queue.Validate())+len(cfg.Image.Validate())+len(cfg.Image.Presets.Validate()) > 0 {

@@ -38,7 +38,8 @@ type CreateBatch struct {
 }
 
 // Create begins a batch. See the contract for its errors.
-func (u *Batches) Create(ctx context.Context, req CreateBatch) (job.Batch, error) {
+func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err error) {
+	defer u.desk.counts.refused(&err)
 	most := min(maxBatch, u.desk.backlog.limit) // more would never be taken
 	if err := together(distinct(req.Images, most), req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Batch{}, err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ type desk struct {
 	mail     mail
 	relay    *Relay
 	backlog  *backlog
+	counts   *Counts
+	log      *slog.Logger
 }
 
 // Accepted is the answer to a request for work.
@@ -131,6 +134,8 @@ func (d *desk) commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
 	if n > 0 {
 		d.relay.Wake()
 	}
+	d.counts.accept(c.Jobs)
+	tellAccepted(ctx, d.log, c)
 	return inForce, nil
 }
 

@@ -37,7 +37,8 @@ type CreateImage struct {
 }
 
 // Create registers a blob as an image and begins a job when one is asked for. See the contract for its errors.
-func (u *Images) Create(ctx context.Context, req CreateImage) (Accepted, error) {
+func (u *Images) Create(ctx context.Context, req CreateImage) (_ Accepted, err error) {
+	defer u.desk.counts.refused(&err)
 	if !req.Digest.Valid() {
 		return Accepted{}, wrong("BAD_DIGEST", fault.Field{Path: "digest", Message: "is not a sha256 in 64 lower-case hexadecimal digits"})
 	}
@@ -120,6 +121,7 @@ func (u *Images) List(ctx context.Context, size int, token string) ([]job.Image,
 // the collector finds that nothing refers to them.
 func (u *Images) Delete(ctx context.Context, id job.ImageID) error {
 	cancelled, err := u.store.Forget(ctx, id)
+	u.desk.counts.forgotten(len(cancelled))
 	for _, j := range cancelled {
 		u.news.tell(j)
 	}

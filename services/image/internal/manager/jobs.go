@@ -35,7 +35,8 @@ type CreateJob struct {
 }
 
 // Create begins a job. See the contract for its errors.
-func (u *Jobs) Create(ctx context.Context, req CreateJob) (job.Job, error) {
+func (u *Jobs) Create(ctx context.Context, req CreateJob) (_ job.Job, err error) {
+	defer u.desk.counts.refused(&err)
 	if err := together(req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Job{}, err
 	}

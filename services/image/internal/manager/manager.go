@@ -55,6 +55,7 @@ type Manager struct {
 	Expirer   *Expirer
 	Collector *Collector
 	Tally     *Tally // of the three
+	Counts    *Counts
 	// Upkeep does the rounds of these and of the Reconciler, while this manager leads.
 	Upkeep *Upkeep
 }
@@ -68,14 +69,15 @@ func New(cfg Config, p Parts) *Manager {
 	book := book{presets: p.Presets}
 	news := &news{}
 	mail := mail{tracer: p.Tracer}
+	counts := newCounts()
 	backlog := &backlog{outbox: p.Store, limit: cfg.Backlog}
-	relay := newRelay(p.Store, p.Queue, backlog, p.Log)
+	relay := newRelay(p.Store, p.Queue, backlog, counts, p.Log)
 	wishes := wishes{url: p.CheckURL, now: clock}
-	desk := &desk{register: p.Store, images: p.Store, jobs: p.Store, ids: job.NewIDs(), now: clock, keep: cfg.KeepKeys, mail: mail, relay: relay, backlog: backlog}
+	desk := &desk{register: p.Store, images: p.Store, jobs: p.Store, ids: job.NewIDs(), now: clock, keep: cfg.KeepKeys, mail: mail, relay: relay, backlog: backlog, counts: counts, log: p.Log}
 	if p.Notice == nil {
 		p.Notice = func() {}
 	}
-	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice}
+	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice, counts: counts, log: p.Log}
 	jobs := &Jobs{desk: desk, store: p.Store, images: p.Store, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
 	tally := newTally()
 	m := &Manager{
@@ -83,19 +85,20 @@ func New(cfg Config, p Parts) *Manager {
 		Jobs:        jobs,
 		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: book, wishes: wishes, poll: cfg.WatchPoll},
 		Relay:       relay,
-		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, log: p.Log},
+		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, counts: counts, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},
 		Reconciler:  &Reconciler{store: p.Store, queue: p.Queue, mover: mover, mail: mail, relay: relay, cfg: cfg, now: clock, log: p.Log},
 		Scheduler:   &Scheduler{store: p.Store, mover: mover, mail: mail, relay: relay, now: clock, tally: tally},
 		Expirer:     &Expirer{store: p.Store, news: news, now: clock, tally: tally, log: p.Log},
 		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, tally: tally, log: p.Log},
 		Tally:       tally,
+		Counts:      counts,
 	}
-	m.Upkeep = &Upkeep{elector: p.Elector, store: p.Store, log: p.Log, rounds: []round{
-		{"lost jobs", cfg.ReconcileEvery, m.Reconciler.Round},
-		{"scheduled jobs", cfg.ScheduleEvery, m.Scheduler.Round},
-		{"what has expired", cfg.ExpireEvery, m.Expirer.Round},
-		{"unreferenced bytes", cfg.CollectEvery, m.Collector.Round},
+	m.Upkeep = &Upkeep{elector: p.Elector, store: p.Store, counts: counts, log: p.Log, rounds: []round{
+		{"reconcile", "lost jobs", cfg.ReconcileEvery, m.Reconciler.Round},
+		{"schedule", "scheduled jobs", cfg.ScheduleEvery, m.Scheduler.Round},
+		{"expire", "what has expired", cfg.ExpireEvery, m.Expirer.Round},
+		{"collect", "unreferenced bytes", cfg.CollectEvery, m.Collector.Round},
 	}}
 	return m
 }

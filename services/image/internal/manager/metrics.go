@@ -19,13 +19,18 @@ type Metrics struct {
 	Store   Counter
 	Queue   job.Queue
 	Timeout time.Duration // for all questions together
+	Backlog int           // the most messages that may wait for the queue
 }
 
 var (
 	jobsDesc      = describe("calotype_jobs", "Jobs by state.", "state")
 	jobAgeDesc    = describe("calotype_jobs_oldest_unfinished_seconds", "Age of the oldest job that has not ended; 0 with none.")
 	outboxDesc    = describe("calotype_outbox_messages", "Messages that the queue does not have yet.")
+	outboxMaxDesc = describe("calotype_outbox_limit", "How many messages may wait for the queue before no more work is accepted.")
 	outboxAgeDesc = describe("calotype_outbox_oldest_seconds", "Age of the oldest message that the queue does not have yet; 0 with none.")
+	noticeDesc    = describe("calotype_webhooks_pending", "Webhooks that are still to be delivered.")
+	noticeAgeDesc = describe("calotype_webhooks_oldest_seconds", "Age of the oldest webhook that is still to be delivered; 0 with none.")
+	upDesc        = describe("calotype_image_dependency_up", "1 where the store or the queue answered just now, 0 where it did not; then what it would tell is missing.", "dependency")
 	queueDesc     = describe("calotype_queue_messages", "Messages in the queue: ready for a consumer, or leased to one.", "topic", "standing")
 	queueAgeDesc  = describe("calotype_queue_oldest_seconds", "Age of the oldest message that waits for a consumer; 0 with none.", "topic")
 )
@@ -36,7 +41,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsDesc, jobAgeDesc, outboxDesc, outboxAgeDesc, queueDesc, queueAgeDesc} {
+	for _, d := range []*prometheus.Desc{jobsDesc, jobAgeDesc, outboxDesc, outboxMaxDesc, outboxAgeDesc, noticeDesc, noticeAgeDesc, upDesc, queueDesc, queueAgeDesc} {
 		to <- d
 	}
 }
@@ -48,23 +53,38 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	if c, err := m.Store.Census(ctx); err == nil {
+	gauge(outboxMaxDesc, float64(m.Backlog))
+	c, err := m.Store.Census(ctx)
+	gauge(upDesc, one(err == nil), "store")
+	if err == nil {
 		for state, n := range c.Jobs {
 			gauge(jobsDesc, float64(n), string(state))
 		}
 		gauge(jobAgeDesc, age(c.OldestUnfinished))
 		gauge(outboxDesc, float64(c.Outbox))
 		gauge(outboxAgeDesc, age(c.OldestOutgoing))
+		gauge(noticeDesc, float64(c.Webhooks))
+		gauge(noticeAgeDesc, age(c.OldestWebhook))
 	}
+	answered := true
 	for _, topic := range []string{job.Tasks, job.DeadTasks, job.Reports, job.Reports + ".dead"} {
 		d, err := m.Queue.Depth(ctx, topic)
 		if err != nil {
+			answered = false
 			continue
 		}
 		gauge(queueDesc, float64(d.Ready), topic, "ready")
 		gauge(queueDesc, float64(d.Leased), topic, "leased")
 		gauge(queueAgeDesc, d.Oldest.Seconds(), topic)
 	}
+	gauge(upDesc, one(answered), "queue")
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func age(since time.Time) float64 {

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -15,12 +16,17 @@ type mover struct {
 	now    func() time.Time
 	letter func(job.Job, job.Event) ([]byte, error) // writes what a webhook is told
 	ended  func()                                   // hears that there is a notice to send
+	counts *Counts
+	log    *slog.Logger // is told of ends; nil: it is not
 }
 
 func (m *mover) move(ctx context.Context, id job.ID, by func(job.Job, time.Time) (job.Change, error)) (job.Job, error) {
 	changed, notice := false, false
+	var before job.Job
+	var events []job.Event
 	j, err := m.jobs.Update(ctx, id, func(j job.Job) (job.Change, error) {
 		c, err := by(j, m.now())
+		before, events = j, c.Events
 		changed = len(c.Events) > 0
 		if err != nil || !changed {
 			return c, err
@@ -34,6 +40,8 @@ func (m *mover) move(ctx context.Context, id job.ID, by func(job.Job, time.Time)
 		if notice {
 			m.ended()
 		}
+		m.counts.moved(before, j, events)
+		tellEnd(ctx, m.log, j)
 	}
 	return j, err
 }

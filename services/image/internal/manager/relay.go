@@ -24,12 +24,13 @@ type Relay struct {
 	outbox  job.Outbox
 	queue   job.Queue
 	backlog *backlog
+	counts  *Counts
 	log     *slog.Logger
 	wakes   []chan struct{} // one a class
 }
 
-func newRelay(outbox job.Outbox, queue job.Queue, backlog *backlog, log *slog.Logger) *Relay {
-	r := &Relay{outbox: outbox, queue: queue, backlog: backlog, log: log}
+func newRelay(outbox job.Outbox, queue job.Queue, backlog *backlog, counts *Counts, log *slog.Logger) *Relay {
+	r := &Relay{outbox: outbox, queue: queue, backlog: backlog, counts: counts, log: log}
 	for range job.Classes() {
 		r.wakes = append(r.wakes, make(chan struct{}, 1))
 	}
@@ -105,12 +106,14 @@ func (r *Relay) run(ctx context.Context, l *lane, wake <-chan struct{}) {
 func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
 	space, err := l.space(ctx)
 	if err != nil || space == 0 {
+		r.counts.relay(l.class, 0, err)
 		return true, false, err
 	}
 	limit := min(space, relayBatch)
 	n, err := r.outbox.Relay(ctx, l.class, limit, r.publish)
 	l.gave(n)
 	r.backlog.free(n)
+	r.counts.relay(l.class, n, err)
 	return false, n == limit, err
 }
 

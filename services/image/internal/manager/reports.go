@@ -24,6 +24,7 @@ type Reports struct {
 	late   time.Duration // how old a report is whose results may have been collected
 	now    func() time.Time
 	tracer opentracing.Tracer
+	counts *Counts
 	log    *slog.Logger
 }
 
@@ -33,6 +34,7 @@ func (r *Reports) Run(ctx context.Context) error {
 		var report job.Report
 		if err := json.Unmarshal(d.Body, &report); err != nil || report.Job == "" {
 			r.log.ErrorContext(ctx, "a report cannot be read; it is set aside", "message", d.ID, "error", err)
+			r.counts.report("unknown", reportAside)
 			return job.SetAside("it is no report")
 		}
 		ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(report.Job)), r.tracer, "job report "+string(report.Kind), d.Headers)
@@ -40,19 +42,33 @@ func (r *Reports) Run(ctx context.Context) error {
 		case err != nil:
 			tracing.Finish(span, err)
 			r.log.WarnContext(ctx, "storage could not be asked for the results of a late report; it is tried again", "error", err)
+			r.counts.report(report.Kind, reportAgain)
 			return job.Again(backoff(d.Attempt, againFirst, againMost))
 		case lost:
 			tracing.Finish(span, nil)
 			r.log.WarnContext(ctx, "a report came so late that its results are gone; the job will be queued again", "node", report.Node, "reported", report.Time)
+			r.counts.report(report.Kind, reportLost)
 			return job.Done()
 		}
+		outcome := reportIgnored
 		j, err := r.mover.move(ctx, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
 			next, events := job.Apply(j, report, now)
+			if outcome = reportIgnored; len(events) > 0 {
+				outcome = reportApplied
+			}
 			return job.Change{Job: next, Events: events}, nil
 		})
 		tracing.Finish(span, err)
 		r.log.DebugContext(ctx, "a node reported", "kind", string(report.Kind), "attempt", report.Attempt, "node", report.Node, "state", string(j.State))
-		return verdict(ctx, r.log, d.Attempt, err)
+		v := verdict(ctx, r.log, d.Attempt, err)
+		switch {
+		case v.IsAgain():
+			outcome = reportAgain
+		case v.IsSetAside():
+			outcome = reportAside
+		}
+		r.counts.report(report.Kind, outcome)
+		return v
 	})
 }
 

@@ -26,12 +26,14 @@ type Upkeep struct {
 	elector leader.Elector
 	store   Fenced
 	rounds  []round
+	counts  *Counts
 	log     *slog.Logger
 }
 
 // round is a look through everything, done now and then.
 type round struct {
-	what  string
+	name  string // in metrics
+	what  string // for people
 	every time.Duration
 	do    func(context.Context) error
 }
@@ -56,6 +58,9 @@ func (u *Upkeep) repeat(ctx context.Context, fence int64, r round) {
 		err := u.store.Lead(ctx, upkeepDuty, fence)
 		if err == nil {
 			err = r.do(ctx)
+		}
+		if ctx.Err() == nil {
+			u.counts.upkeep(r.name, err)
 		}
 		if err != nil && ctx.Err() == nil {
 			u.log.ErrorContext(ctx, "upkeep could not be done; it is tried again", "what", r.what, "error", err)

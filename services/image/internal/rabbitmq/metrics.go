@@ -33,8 +33,15 @@ func (q *Queue) series() []struct {
 	}
 }
 
+var (
+	connectedDesc = prometheus.NewDesc("calotype_queue_connected", "1 while there is a connection to a broker, 0 while there is none. One for publishing is made when it is needed.", []string{"purpose"}, nil)
+	blockedDesc   = prometheus.NewDesc("calotype_queue_blocked", "1 while the broker takes no messages, for it is short of memory or disk.", nil, nil)
+)
+
 // Describe is prometheus.Collector's.
 func (q *Queue) Describe(out chan<- *prometheus.Desc) {
+	out <- connectedDesc
+	out <- blockedDesc
 	for _, s := range q.series() {
 		out <- s.desc
 	}
@@ -42,7 +49,32 @@ func (q *Queue) Describe(out chan<- *prometheus.Desc) {
 
 // Collect is prometheus.Collector's.
 func (q *Queue) Collect(out chan<- prometheus.Metric) {
+	blocked := false
+	for _, l := range []*link{&q.publishing, &q.consuming} {
+		connected, barred := l.standing()
+		out <- prometheus.MustNewConstMetric(connectedDesc, prometheus.GaugeValue, one(connected), l.purpose)
+		blocked = blocked || barred
+	}
+	out <- prometheus.MustNewConstMetric(blockedDesc, prometheus.GaugeValue, one(blocked))
 	for _, s := range q.series() {
 		out <- prometheus.MustNewConstMetric(s.desc, prometheus.CounterValue, float64(s.value.Load()))
 	}
+}
+
+// standing tells whether there is a connection, and whether its broker takes no messages.
+func (l *link) standing() (connected, barred bool) {
+	l.mu.Lock()
+	c := l.conn
+	l.mu.Unlock()
+	if c == nil || c.IsClosed() {
+		return false, false
+	}
+	return true, c.barred() != nil
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -47,13 +47,13 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 	if dropped && ctx.Err() == nil {
 		outcome = "dropped"
 	}
-	c.parts.Metrics.job(outcome)
+	c.parts.Metrics.job(outcome, c.now().Sub(began))
 	switch {
 	case dropped:
 		c.parts.Log.InfoContext(ctx, "job dropped: it ended meanwhile", "attempt", attempt, "took", c.now().Sub(began))
 		return job.Done(), nil
 	case err == nil:
-		c.parts.Log.InfoContext(ctx, "job done", "variants", len(results), "attempt", attempt, "took", c.now().Sub(began))
+		c.parts.Log.DebugContext(ctx, "job done", "variants", len(results), "attempt", attempt, "took", c.now().Sub(began))
 		telling := ctx
 		if ctx.Err() != nil { // the time was up when everything was stored
 			var cancel context.CancelFunc
@@ -68,7 +68,7 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 		return job.Again(0), ctx.Err()
 	}
 	failure := failureOf(err)
-	c.parts.Log.LogAttrs(ctx, level(err), "job failed", slog.String("reason", failure.Reason), slog.Int("attempt", attempt), slog.Any("error", err))
+	c.parts.Log.LogAttrs(ctx, level(err), "an attempt failed", slog.String("reason", failure.Reason), slog.Int("attempt", attempt), slog.Any("error", err))
 	if !fault.Transient(err) {
 		if told := report(ctx, job.Report{Kind: job.GaveUp, Failure: failure}); told != nil {
 			return c.later(ctx, attempt, told), told

@@ -45,6 +45,10 @@ func (c *Consumer) handle(ctx context.Context, d job.Delivery) job.Verdict {
 	ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(t.Job)), c.parts.Tracer, "job work", d.Headers)
 	span.SetTag("calotype.job.id", string(t.Job))
 	span.SetTag("calotype.job.attempt", d.Attempt)
+	if d.Attempt > 1 {
+		c.parts.Metrics.again()
+		c.parts.Log.WarnContext(ctx, "a task comes again", "attempt", d.Attempt)
+	}
 	v, err := c.attempt(ctx, t, d.Attempt)
 	tracing.Finish(span, err)
 	return v

@@ -8,11 +8,14 @@ import (
 
 // Metrics counts what a node does. A nil one counts nothing.
 type Metrics struct {
-	inUse, waiting *prometheus.GaugeVec
-	in, out        prometheus.Counter
-	jobs           *prometheus.CounterVec
-	engine         *prometheus.HistogramVec
+	slotsTotal, inUse, waiting *prometheus.GaugeVec
+	in, out, redelivered       prometheus.Counter
+	jobs                       *prometheus.CounterVec
+	took, engine               *prometheus.HistogramVec
 }
+
+// outcomes are the ways in which attempts end.
+var outcomes = []string{"succeeded", "postponed", "gave_up", "cut_off", "dropped"}
 
 // NewMetrics registers a node's metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
@@ -28,12 +31,25 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "calotype_worker_jobs_total", Help: "Attempts at jobs, by how they ended.",
 		}, []string{"outcome"}),
+		slotsTotal: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "calotype_worker_slots", Help: "Slots that each side may use.",
+		}, []string{"side"}),
+		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "calotype_worker_redelivered_total", Help: "Tasks that came here after an attempt that was lost, cut off or postponed.",
+		}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "calotype_worker_job_seconds", Help: "What attempts at jobs took, by how they ended.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
+		}, []string{"outcome"}),
 		engine: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "calotype_worker_engine_seconds", Help: "What the engine's operations took, by the format they read or wrote.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"op", "format"}),
 	}
-	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine)
+	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine, m.slotsTotal, m.redelivered, m.took)
+	for _, outcome := range outcomes {
+		m.jobs.WithLabelValues(outcome) // so that each is told from the start
+	}
 	return m
 }
 
@@ -48,6 +64,7 @@ func (m *Metrics) slots(s *slots) {
 		return
 	}
 	for who, name := range sideNames {
+		m.slotsTotal.WithLabelValues(name).Set(float64(s.each))
 		m.inUse.WithLabelValues(name).Set(float64(s.used[who]))
 		m.waiting.WithLabelValues(name).Set(float64(len(s.queue[who])))
 	}
@@ -65,8 +82,15 @@ func (m *Metrics) wrote(bytes int) {
 	}
 }
 
-func (m *Metrics) job(outcome string) {
+func (m *Metrics) job(outcome string, took time.Duration) {
 	if m != nil {
 		m.jobs.WithLabelValues(outcome).Inc()
+		m.took.WithLabelValues(outcome).Observe(took.Seconds())
+	}
+}
+
+func (m *Metrics) again() {
+	if m != nil {
+		m.redelivered.Inc()
 	}
 }

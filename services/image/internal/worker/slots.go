@@ -33,7 +33,9 @@ type slots struct {
 }
 
 func newSlots(each, waiting int, patience time.Duration, m *Metrics) *slots {
-	return &slots{each: each, waiting: waiting, patience: patience, metrics: m}
+	s := &slots{each: each, waiting: waiting, patience: patience, metrics: m}
+	m.slots(s)
+	return s
 }
 
 // take waits for a slot. Callers fail with fault.Unavailable at once when too many wait already, and when it lasts too long; jobs
