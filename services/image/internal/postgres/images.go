@@ -68,8 +68,7 @@ func (s *Store) Result(ctx context.Context, id job.ImageID, name string) (r job.
 	return r, nil
 }
 
-// Forget implements job.Images. What belongs to the image goes by its foreign keys, but for its messages. No job can come while the
-// image is locked, and none of its jobs can change once they are.
+// Forget implements job.Images. No job can come while the image is locked, and none of its jobs can change once they are.
 func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID, err error) {
 	err = s.once(ctx, "forgetting the image", func(ctx context.Context, tx *sql.Tx) (xid string, err error) {
 		err = tx.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text FROM images WHERE id = $1 FOR UPDATE", text(id)).Scan(&xid)
@@ -94,7 +93,7 @@ func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID
 		if err != nil {
 			return "", err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE job_id = ANY($1::text[]) FOR UPDATE SKIP LOCKED)", jobs)
+		_, err = tx.ExecContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = ANY($1::text[]) RETURNING id),"+belongings+" SELECT 1", jobs)
 		if err != nil {
 			return "", err
 		}

@@ -143,16 +143,23 @@ func listing(f job.Filter, after job.ID, limit int) (query string, args []any) {
 	return "SELECT " + jobColumns + " FROM jobs WHERE " + strings.Join(where, " AND ") + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)), args
 }
 
-// Drop implements job.Jobs; what hangs on the job goes by its foreign keys, but for its messages.
+// belongings removes what hangs on jobs, which the CTE gone names. A message that a relay holds is not waited for: it goes when it is
+// published, and means nothing then.
+const belongings = `
+	gone_results AS (DELETE FROM results WHERE job_id IN (SELECT id FROM gone)),
+	gone_events AS (DELETE FROM events WHERE job_id IN (SELECT id FROM gone)),
+	gone_notices AS (DELETE FROM webhooks WHERE job_id IN (SELECT id FROM gone)),
+	gone_messages AS (DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE job_id IN (SELECT id FROM gone) FOR UPDATE SKIP LOCKED))`
+
+// Drop implements job.Jobs.
 func (s *Store) Drop(ctx context.Context, id job.ID) error {
 	return s.retried(ctx, "dropping the job", func(ctx context.Context) error {
 		var (
 			dropped int
 			state   sql.NullString
 		)
-		err := s.db.QueryRowContext(ctx, `WITH dropped AS (DELETE FROM jobs WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled', 'dead') RETURNING id),
-			messages AS (DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE job_id IN (SELECT id FROM dropped) FOR UPDATE SKIP LOCKED))
-			SELECT (SELECT count(*) FROM dropped), (SELECT state FROM jobs WHERE id = $1)`, text(id)).Scan(&dropped, &state)
+		err := s.db.QueryRowContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled', 'dead') RETURNING id),"+belongings+
+			" SELECT (SELECT count(*) FROM gone), (SELECT state FROM jobs WHERE id = $1)", text(id)).Scan(&dropped, &state)
 		if err == nil && dropped == 0 && state.Valid {
 			return fault.New(fault.Conflict, "JOB_NOT_ENDED", "the job has not ended: it is %s", state.String)
 		}

@@ -10,6 +10,7 @@ import (
 	"calotype/services/image/internal/job"
 )
 
+// Few jobs have not ended, so the stale ones among them need no index of their own, which each change would have to keep.
 // An index over some of the rows is chosen only by conditions that say that the others are not wanted.
 const (
 	staleQuery = `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND updated < $1
