@@ -145,18 +145,21 @@ func expected(t *testing.T, c *cluster, pictures [][]byte, query url.Values) []m
 // settled waits until no job is left that has not ended.
 func settled(t *testing.T, c *cluster, within time.Duration) {
 	t.Helper()
-	eventually(t, "every job has ended", within, func() error {
-		for _, state := range []string{"QUEUED", "RUNNING", "SCHEDULED"} {
-			left := &imagev1.ListJobsResponse{}
-			if err := fetch(t.Context(), c.base+"/v1/jobs?page_size=1000&state="+state, left); err != nil {
-				return err
-			}
-			if n := len(left.GetJobs()); n > 0 {
-				return fmt.Errorf("%d jobs are %s, for example %v", n, state, left.GetJobs()[0])
-			}
+	eventually(t, "every job has ended", within, func() error { return unfinished(t.Context(), c, 1000) })
+}
+
+// unfinished fails while there is a job that has not ended; it counts them as far as a page goes.
+func unfinished(ctx context.Context, c *cluster, page int) error {
+	for _, state := range []string{"QUEUED", "RUNNING", "SCHEDULED"} {
+		left := &imagev1.ListJobsResponse{}
+		if err := fetch(ctx, fmt.Sprintf("%s/v1/jobs?page_size=%d&state=%s", c.base, page, state), left); err != nil {
+			return err
 		}
-		return nil
-	})
+		if n := len(left.GetJobs()); n > 0 {
+			return fmt.Errorf("%d jobs are %s, for example %v", n, state, left.GetJobs()[0])
+		}
+	}
+	return nil
 }
 
 // audit compares every entry with what is there now.
