@@ -20,6 +20,7 @@ type claim struct {
 
 	leases []*lease
 	dead   bool      // something was set aside
+	buried int       // how many
 	alone  bool      // the one lease is of a message that was lost before, and nothing may run beside it
 	held   bool      // such a message waits until nothing runs
 	next   time.Time // when there may be more, where fewer than limit were found; zero: not known
@@ -63,6 +64,7 @@ func (q *Queue) take(t tx, c *claim) error {
 		switch {
 		case limited && m.lost >= q.cfg.MaxDeliveries:
 			c.dead = true
+			c.buried++
 			if err := t.bury(c.topic, m); err != nil {
 				return err
 			}

@@ -72,6 +72,7 @@ func (c *consumer) loop(ctx context.Context) {
 				continue
 			}
 			tries = 0
+			c.q.count(got)
 			more = len(got.leases) == free || got.held || got.alone
 			c.begin(got)
 			if got.dead {

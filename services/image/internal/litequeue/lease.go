@@ -80,6 +80,7 @@ func (l *lease) settle(v job.Verdict, panicked bool) bool {
 		})
 		switch {
 		case err == nil && v.IsSetAside():
+			l.q.counts.setAside.Add(1)
 			l.q.wake(l.topic + deadSuffix)
 			return true
 		case err == nil:

@@ -59,6 +59,7 @@ type Queue struct {
 	db   *sql.DB
 	lock *os.File
 
+	counts  counts
 	ops     chan *op
 	ending  chan struct{} // closed by Close: no message is taken any more
 	closing chan struct{} // closed when no taking is under way: no operation is begun any more
