@@ -166,6 +166,48 @@ func TestTheLimitHoldsForManyAtOnce(t *testing.T) {
 	}
 }
 
+// unkept is a store that keeps nothing for a while.
+type unkept struct {
+	job.Store
+	away atomic.Bool
+}
+
+func (s *unkept) over(real job.Store) { s.Store = real }
+
+func (s *unkept) Commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
+	if s.away.Load() {
+		return job.Receipt{}, fault.New(fault.Unavailable, "STORE_AWAY", "no")
+	}
+	return s.Store.Commit(ctx, c)
+}
+
+// What the store did not keep takes no room.
+func TestAStoreThatIsAwayFillsNoBacklog(t *testing.T) {
+	s := &unkept{}
+	w := begin(t, still, func(set *setting) {
+		set.parts.Store = s
+		set.cfg.Backlog = 3
+	})
+	ids := w.images(3)
+	s.away.Store(true)
+	for range 10 {
+		_, err := w.Batches.Create(t.Context(), thumbs(ids...))
+		wantFault(t, "a batch", err, fault.Unavailable, "STORE_AWAY")
+	}
+	_, _, err := w.Jobs.Redrive(t.Context(), job.Filter{}, 0)
+	if err != nil {
+		t.Error(err)
+	}
+	for range 10 {
+		_, err := w.Jobs.Retry(t.Context(), "job_none")
+		wantFault(t, "a retry", err, fault.NotFound, "JOB_NOT_FOUND")
+	}
+	s.away.Store(false)
+	w.batch(ids, job.Wishes{})
+	_, err = w.Batches.Create(t.Context(), thumbs(ids[0]))
+	wantFault(t, "one more", err, fault.Unavailable, "BACKLOG_FULL")
+}
+
 // A batch that could never be taken is told so at once, and not to come back.
 func TestABatchBeyondTheLimitIsWrong(t *testing.T) {
 	w := begin(t, still, func(s *setting) { s.cfg.Backlog = 2 })

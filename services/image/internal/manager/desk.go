@@ -173,6 +173,9 @@ type payload struct {
 }
 
 func (p payload) digest(w job.Wishes) (job.Digest, error) {
+	if w.Class == job.Normal {
+		w.Class = "" // which means the same
+	}
 	if w != (job.Wishes{}) {
 		p.Wishes = &w
 	}

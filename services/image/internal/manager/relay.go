@@ -112,7 +112,9 @@ func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
 	limit := min(space, relayBatch)
 	n, err := r.outbox.Relay(ctx, l.class, limit, r.publish)
 	l.gave(n)
-	r.backlog.free(n)
+	if err == nil { // else they may be in the queue and in the outbox
+		r.backlog.free(n)
+	}
 	r.counts.relay(l.class, n, err)
 	return false, n == limit, err
 }

@@ -152,6 +152,29 @@ func many(n int) (all []string) {
 	return all
 }
 
+// Two ways to ask for the same are the same under a key.
+func TestWishesUnderAKey(t *testing.T) {
+	w := begin(t, still)
+	im := w.create(manager.CreateImage{}).Image
+	ask := func(wishes job.Wishes) (job.Job, error) {
+		return w.Jobs.Create(t.Context(), manager.CreateJob{Image: im.ID, Key: "k", Work: manager.Work{Preset: "thumb"}, Wishes: wishes})
+	}
+	first, err := ask(job.Wishes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ask(job.Wishes{Class: job.Normal}); err != nil || again.ID != first.ID {
+		t.Errorf("said aloud, what is meant anyway is another request: %v", err)
+	}
+	for name, other := range map[string]job.Wishes{
+		"a tenant": {Tenant: "t"}, "a class": {Class: job.Bulk}, "attempts": {MaxAttempts: 1}, "a time": {NotBefore: time.Unix(1, 0)},
+		"a time to live": {Keep: time.Hour}, "unique": {Unique: true},
+	} {
+		_, err := ask(other)
+		wantFault(t, name, err, fault.Conflict, "IDEMPOTENCY_KEY_REUSED")
+	}
+}
+
 // The same recipe on the same image is one job as long as it has not ended, however it is written and whoever asks.
 func TestUniqueJobs(t *testing.T) {
 	w := begin(t, still)
