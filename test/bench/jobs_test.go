@@ -18,7 +18,7 @@ import (
 const (
 	posters   = 64
 	jobTurns  = 5
-	jobsPause = 5 * time.Millisecond // between looks whether all has ended
+	jobsPause = 20 * time.Millisecond // between looks whether all has ended
 )
 
 // contender is one way of bringing jobs through. Its jobs make nothing: what is measured is the machinery alone.

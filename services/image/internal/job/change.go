@@ -52,6 +52,9 @@ func Apply(j Job, r Report, now time.Time) (Job, []Event) {
 	}
 	e := Event{Time: between(r.Time, j.Updated, now), Node: r.Node}
 	next := j
+	if r.Kind != Began && !r.Started.IsZero() && r.Attempt > j.Attempts { // short work tells only its end
+		next.Started = between(r.Started, j.Updated, e.Time)
+	}
 	switch r.Kind {
 	case Began:
 		if r.Attempt <= j.Attempts {

@@ -53,6 +53,7 @@ type Report struct {
 	Kind     ReportKind `json:"kind"`
 	Node     string     `json:"node"`
 	Time     time.Time  `json:"time"`
+	Started  time.Time  `json:"started,omitzero"` // when the attempt began, for whom nobody told
 	Progress *Progress  `json:"progress,omitempty"`
 	Results  []Result   `json:"results,omitempty"`
 	Failure  *Failure   `json:"failure,omitempty"`

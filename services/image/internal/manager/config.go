@@ -29,7 +29,7 @@ func DefaultConfig() Config {
 	return Config{
 		KeepKeys:       24 * time.Hour,
 		Backlog:        100_000,
-		ReportSlots:    16,
+		ReportSlots:    64,
 		ReconcileEvery: 30 * time.Second,
 		ReconcileAfter: 5 * time.Minute,
 		ReconcileLimit: 5,

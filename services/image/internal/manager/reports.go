@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -31,45 +32,73 @@ type Reports struct {
 // Run consumes reports until ctx ends.
 func (r *Reports) Run(ctx context.Context) error {
 	return r.queue.Consume(ctx, job.Reports, r.slots, func(ctx context.Context, d job.Delivery) job.Verdict {
-		var report job.Report
-		if err := json.Unmarshal(d.Body, &report); err != nil || report.Job == "" {
+		told, err := job.ReadReports(d.Message)
+		if err != nil {
 			r.log.ErrorContext(ctx, "a report cannot be read; it is set aside", "message", d.ID, "error", err)
 			r.counts.report("unknown", reportAside)
 			return job.SetAside("it is no report")
 		}
-		ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(report.Job)), r.tracer, "job report "+string(report.Kind), d.Headers)
-		switch lost, err := r.lost(ctx, report); {
-		case err != nil:
-			tracing.Finish(span, err)
-			r.log.WarnContext(ctx, "storage could not be asked for the results of a late report; it is tried again", "error", err)
-			r.counts.report(report.Kind, reportAgain)
-			return job.Again(backoff(d.Attempt, againFirst, againMost))
-		case lost:
-			tracing.Finish(span, nil)
-			r.log.WarnContext(ctx, "a report came so late that its results are gone; the job will be queued again", "node", report.Node, "reported", report.Time)
-			r.counts.report(report.Kind, reportLost)
-			return job.Done()
+		if len(told) == 1 {
+			return r.apply(ctx, told[0], d.Attempt)
 		}
-		outcome := reportIgnored
-		j, err := r.mover.move(ctx, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
-			next, events := job.Apply(j, report, now)
-			if outcome = reportIgnored; len(events) > 0 {
-				outcome = reportApplied
-			}
-			return job.Change{Job: next, Events: events}, nil
-		})
-		tracing.Finish(span, err)
-		r.log.DebugContext(ctx, "a node reported", "kind", string(report.Kind), "attempt", report.Attempt, "node", report.Node, "state", string(j.State))
-		v := verdict(ctx, r.log, d.Attempt, err)
-		switch {
-		case v.IsAgain():
-			outcome = reportAgain
-		case v.IsSetAside():
-			outcome = reportAside
+		verdicts := make([]job.Verdict, len(told))
+		var all sync.WaitGroup
+		for i, t := range told { // at once, so that they may share what the store does
+			all.Go(func() { verdicts[i] = r.apply(ctx, t, d.Attempt) })
 		}
-		r.counts.report(report.Kind, outcome)
-		return v
+		all.Wait()
+		return worst(verdicts)
 	})
+}
+
+// worst decides about several reports in one message. Those that were applied change nothing when they come again.
+func worst(verdicts []job.Verdict) job.Verdict {
+	decided := job.Done()
+	for _, v := range verdicts {
+		switch {
+		case v.IsAgain() && (!decided.IsAgain() || v.After > decided.After):
+			decided = v
+		case v.IsSetAside() && decided.IsDone():
+			decided = v
+		}
+	}
+	return decided
+}
+
+func (r *Reports) apply(ctx context.Context, t job.Told, attempt int) job.Verdict {
+	report := t.Report
+	ctx, span := tracing.StartConsumer(logging.WithJob(ctx, string(report.Job)), r.tracer, "job report "+string(report.Kind), t.Headers)
+	switch lost, err := r.lost(ctx, report); {
+	case err != nil:
+		tracing.Finish(span, err)
+		r.log.WarnContext(ctx, "storage could not be asked for the results of a late report; it is tried again", "error", err)
+		r.counts.report(report.Kind, reportAgain)
+		return job.Again(backoff(attempt, againFirst, againMost))
+	case lost:
+		tracing.Finish(span, nil)
+		r.log.WarnContext(ctx, "a report came so late that its results are gone; the job will be queued again", "node", report.Node, "reported", report.Time)
+		r.counts.report(report.Kind, reportLost)
+		return job.Done()
+	}
+	outcome := reportIgnored
+	j, err := r.mover.move(ctx, report.Job, func(j job.Job, now time.Time) (job.Change, error) {
+		next, events := job.Apply(j, report, now)
+		if outcome = reportIgnored; len(events) > 0 {
+			outcome = reportApplied
+		}
+		return job.Change{Job: next, Events: events}, nil
+	})
+	tracing.Finish(span, err)
+	r.log.DebugContext(ctx, "a node reported", "kind", string(report.Kind), "attempt", report.Attempt, "node", report.Node, "state", string(j.State))
+	v := verdict(ctx, r.log, attempt, err)
+	switch {
+	case v.IsAgain():
+		outcome = reportAgain
+	case v.IsSetAside():
+		outcome = reportAside
+	}
+	r.counts.report(report.Kind, outcome)
+	return v
 }
 
 // DeadLetters ends the jobs whose tasks were set aside.

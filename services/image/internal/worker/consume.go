@@ -17,10 +17,14 @@ type Consumer struct {
 	cfg   Config
 	now   func() time.Time
 	paces paces
+
+	courier *courier
 }
 
 // paces are the times between what a consumer does beside the work.
 type paces struct {
+	began time.Duration // until it is told that the work began; 0: at once
+	first time.Duration // until the first question whether a job is still wanted
 	ask   time.Duration // between questions whether a job is still wanted
 	watch time.Duration // from the beginning of the work until its job is watched
 	tell  time.Duration // between reports of progress

@@ -122,8 +122,10 @@ func (b *bench) worker(change ...func(*Config)) *Worker {
 	for _, f := range change {
 		f(&cfg)
 	}
-	return New(cfg, Parts{Originals: b, Results: b, Engine: b, Queue: b, Limit: 1000, Node: "node-1",
+	w := New(cfg, Parts{Originals: b, Results: b, Engine: b, Queue: b, Limit: 1000, Node: "node-1",
 		Tracer: opentracing.NoopTracer{}, Log: slog.New(slog.DiscardHandler)})
+	w.Consumer.paces.began, w.Consumer.paces.first = 0, 0 // nothing is left out
+	return w
 }
 
 func delivery(t *testing.T, attempt int, variants ...recipe.Variant) job.Delivery {

@@ -23,7 +23,8 @@ var errUnwanted = errors.New("the job has ended meanwhile")
 // look is how long the desk may take to answer.
 const look = 2 * time.Second
 
-// whileWanted gives a context that ends with errUnwanted soon after the job has. The desk is asked at once, is watched once the work
+// whileWanted gives a context that ends with errUnwanted soon after the job has. The desk is asked almost at once (the work of a few milliseconds
+// is done sooner than a question answered), is watched once the work
 // lasts a little, and is asked again now and then, for a watch may be with a manager that is frozen. All of it is beside the work,
 // which waits for no answer, and goes on without one. Call stop when the work is done.
 func (c *Consumer) whileWanted(ctx context.Context, id job.ID) (_ context.Context, stop func()) {
@@ -33,12 +34,12 @@ func (c *Consumer) whileWanted(ctx context.Context, id job.ID) (_ context.Contex
 	ctx, cancel := context.WithCancelCause(ctx)
 	var asking sync.WaitGroup
 	asking.Go(func() {
-		for !c.ended(ctx, id) {
-			if !pause(ctx, c.paces.ask) {
+		for wait := c.paces.first; pause(ctx, wait); wait = c.paces.ask {
+			if c.ended(ctx, id) {
+				cancel(errUnwanted)
 				return
 			}
 		}
-		cancel(errUnwanted)
 	})
 	asking.Go(func() {
 		for wait := c.paces.watch; pause(ctx, wait); wait = c.paces.ask {

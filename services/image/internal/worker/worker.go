@@ -113,7 +113,7 @@ func New(cfg Config, p Parts) *Worker {
 	s := newSlots(cfg.Slots, cfg.Waiting, cfg.Patience, p.Metrics)
 	return &Worker{
 		Transformer: &Transformer{slots: s, looks: newSlots(2*cfg.Slots, cfg.Waiting, cfg.Patience, nil), parts: p, timeout: cfg.TransformTimeout},
-		Consumer: &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now,
-			paces: paces{ask: 2 * time.Second, watch: 100 * time.Millisecond, tell: time.Second}},
+		Consumer: &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now, courier: &courier{queue: p.Queue},
+			paces: paces{began: 150 * time.Millisecond, first: 20 * time.Millisecond, ask: 2 * time.Second, watch: 100 * time.Millisecond, tell: time.Second}},
 	}
 }
