@@ -16,7 +16,7 @@ PACKAGES := ./... ./proto/...
 PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint generate settings check-generated build bench deps clean
+.PHONY: help run test faults chaos lint generate settings check-generated build bench deps clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +34,11 @@ test: ## Run all tests with the race detector, against real servers that it gets
 
 faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (5 minutes)
 	@$(PROVISION)/servers.sh >/dev/null
-	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc
+	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc ./kit/leader
+
+chaos: deps ## Break a loaded cluster for 3 minutes, with three brokers, and look for what is lost (CHAOS_SEED=n repeats one)
+	@$(PROVISION)/servers.sh >/dev/null
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),180) CHAOS_BROKERS=$(or $(CHAOS_BROKERS),3) go test -count=1 -v -timeout 20m ./test/chaos
 
 lint: deps ## Check both modules, the protos and the scripts; kept at zero
 	@tools=$$($(PROVISION)/tools.sh golangci-lint buf) && "$$tools/golangci-lint" run $(PACKAGES) && cd proto && "$$tools/buf" lint
@@ -43,9 +47,9 @@ lint: deps ## Check both modules, the protos and the scripts; kept at zero
 generate: ## Generate the Go code and the OpenAPI document from the protos
 	@tools/generate.sh proto
 
-settings: deps ## Write the README's table of settings
+settings: deps ## Write the table of docs/settings.md
 	@go run ./cmd/calotype settings >.settings.new && awk '/<!-- settings -->/ { print; while ((getline line < ".settings.new") > 0) print line; skip = 1 } \
-		/<!-- \/settings -->/ { skip = 0 } !skip' README.md >.readme.new && mv .readme.new README.md; rm -f .settings.new .readme.new
+		/<!-- \/settings -->/ { skip = 0 } !skip' docs/settings.md >.table.new && mv .table.new docs/settings.md; rm -f .settings.new .table.new
 
 check-generated: ## Fail when the generated code is not what the protos give
 	@tools/generate.sh --check proto

@@ -123,15 +123,18 @@ func TestSignedAddresses(t *testing.T) {
 	}
 }
 
-// TestSettings keeps the README's table what `calotype settings` prints.
+// TestSettings keeps the documented table what `calotype settings` prints.
 func TestSettings(t *testing.T) {
-	text, _ := document(t, "README.md")
+	text, err := os.ReadFile(filepath.Join(root, "docs", "settings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	stdout, stderr, code := calotype(t, "", "settings")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	found := settings.FindStringSubmatch(text)
+	found := settings.FindStringSubmatch(string(text))
 	if found == nil || strings.TrimSpace(found[1]) != strings.TrimSpace(stdout) {
-		t.Errorf("the README's table of settings is not what calotype settings prints: run `make settings`")
+		t.Errorf("the table in docs/settings.md is not what calotype settings prints: run `make settings`")
 	}
 }

@@ -57,6 +57,9 @@ func (e *env) up(ctx context.Context, cfg suite.Config, data string, began time.
 		for _, a := range s.Addresses() {
 			fmt.Fprintf(e.out, "  %-13s %s\n", a.What, a.URL)
 		}
+		if hooks := cfg.Image.Webhooks; hooks.Secrets == "" && hooks.KeepSecret != "" {
+			fmt.Fprintf(e.out, "  %-13s signed with the secret in %s\n", "Webhooks", hooks.KeepSecret)
+		}
 		fmt.Fprintf(e.out, "\nSend a photograph:  curl -F file=@photo.jpg '%s?preset=web'\nCtrl-C stops, after running jobs are finished.\n\n", s.Addresses()[1].URL)
 	})
 }
