@@ -137,7 +137,8 @@ type Upkeep interface {
 	Stale(ctx context.Context, since time.Time, limit int) ([]ID, error)
 	// Due gives up to limit scheduled jobs whose time has come at now, the longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]ID, error)
-	// Expired gives up to limit images, and up to limit jobs, whose time to live is over at now.
+	// Expired gives up to limit images, and up to limit jobs, whose time to live is over at now, but for those with notices
+	// that are pending: who asked to be told is told first.
 	Expired(ctx context.Context, now time.Time, limit int) ([]ImageID, []ID, error)
 	// Unreferenced gives those of the digests that are neither an image's original nor a result's bytes.
 	Unreferenced(ctx context.Context, digests []Digest) ([]Digest, error)

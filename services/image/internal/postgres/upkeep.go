@@ -16,9 +16,13 @@ const (
 	staleQuery = `SELECT id FROM jobs WHERE state IN ('queued', 'running') AND updated < $1
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT $2`
 	dueQuery           = "SELECT id FROM jobs WHERE state = 'scheduled' AND not_before <= $1 ORDER BY not_before LIMIT $2"
-	expiredImagesQuery = "SELECT id FROM images WHERE expires <= $1 ORDER BY expires LIMIT $2"
-	expiredJobsQuery   = "SELECT id FROM jobs WHERE expires <= $1 ORDER BY expires LIMIT $2"
-	unreferencedQuery  = `SELECT digest FROM unnest($1::text[]) AS asked (digest) WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.digest = asked.digest)
+	expiredImagesQuery = `SELECT id FROM images WHERE expires <= $1
+		AND NOT EXISTS (SELECT 1 FROM jobs JOIN webhooks ON webhooks.job_id = jobs.id WHERE jobs.image_id = images.id AND webhooks.state = 'pending')
+		ORDER BY expires LIMIT $2`
+	expiredJobsQuery = `SELECT id FROM jobs WHERE expires <= $1
+		AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.job_id = jobs.id AND webhooks.state = 'pending')
+		ORDER BY expires LIMIT $2`
+	unreferencedQuery = `SELECT digest FROM unnest($1::text[]) AS asked (digest) WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.digest = asked.digest)
 		AND NOT EXISTS (SELECT 1 FROM results WHERE results.digest = asked.digest)`
 	expireReceipts = "DELETE FROM receipts WHERE expires <= $1"
 	expireWebhooks = "DELETE FROM webhooks WHERE ended <= $1"

@@ -17,9 +17,11 @@ const (
 	staleQuery = `SELECT id FROM jobs INDEXED BY jobs_unfinished WHERE state IN ('queued', 'running') AND updated < ?
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT ?`
 	dueQuery           = "SELECT id FROM jobs INDEXED BY jobs_scheduled WHERE state = 'scheduled' AND not_before <= ? ORDER BY not_before LIMIT ?"
-	expiredImagesQuery = "SELECT id FROM images WHERE expires <= ? ORDER BY expires LIMIT ?"
-	expiredJobsQuery   = "SELECT id FROM jobs WHERE expires <= ? ORDER BY expires LIMIT ?"
-	unreferencedQuery  = `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images WHERE digest = value)
+	expiredImagesQuery = `SELECT id FROM images WHERE expires <= ?
+		AND NOT EXISTS (SELECT 1 FROM jobs JOIN webhooks ON webhooks.job_id = jobs.id WHERE jobs.image_id = images.id AND webhooks.state = 'pending') ORDER BY expires LIMIT ?`
+	expiredJobsQuery = `SELECT id FROM jobs WHERE expires <= ?
+		AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.job_id = jobs.id AND webhooks.state = 'pending') ORDER BY expires LIMIT ?`
+	unreferencedQuery = `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM images WHERE digest = value)
 		AND NOT EXISTS (SELECT 1 FROM results WHERE digest = value)`
 	expireReceipts = "DELETE FROM receipts WHERE expires <= ?"
 	expireWebhooks = "DELETE FROM webhooks WHERE ended <= ?"

@@ -102,6 +102,18 @@ func testExpired(t *testing.T, suite Suite) {
 		t.Fatal(err)
 	}
 	expired("the rest", minutes(9), 9, []job.ImageID{second.ID}, []job.ID{long.ID})
+
+	// Who is to be told of a job's end is told before the job goes, or its image.
+	im := newImage(1)
+	im.Expires = minutes(1)
+	told := jobLike(im, job.Wishes{Keep: time.Minute})
+	commit(t, s, job.Commit{Image: &im, Jobs: []job.Change{told}})
+	w := endWithNotice(t, s, told.Job, epoch)
+	expired("a notice is pending", minutes(200), 9, []job.ImageID{second.ID}, []job.ID{long.ID})
+	if err := s.Settle(t.Context(), w.ID, 0, job.WebhookOutcome{State: job.WebhookDelivered, Time: epoch}); err != nil {
+		t.Fatal(err)
+	}
+	expired("the notice is delivered", minutes(200), 9, []job.ImageID{im.ID, second.ID}, []job.ID{told.Job.ID, long.ID})
 }
 
 func testExpireTheOld(t *testing.T, suite Suite) {
