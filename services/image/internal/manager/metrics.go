@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,7 @@ type Counter interface {
 type Metrics struct {
 	Store   Counter
 	Queue   job.Queue
-	Timeout time.Duration // for all questions together
+	Timeout time.Duration // for what each of them is asked
 	Backlog int           // the most messages that may wait for the queue
 }
 
@@ -48,24 +49,34 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. What cannot be asked is left out, so that its absence can raise an alarm and the rest is told.
 func (m *Metrics) Collect(to chan<- prometheus.Metric) {
+	gauge(to, outboxMaxDesc, float64(m.Backlog))
+	var asked sync.WaitGroup // at once: neither takes the other's time away
+	asked.Go(func() { m.askStore(to) })
+	asked.Go(func() { m.askQueue(to) })
+	asked.Wait()
+}
+
+func (m *Metrics) askStore(to chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), m.Timeout)
 	defer cancel()
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	gauge(outboxMaxDesc, float64(m.Backlog))
 	c, err := m.Store.Census(ctx)
-	gauge(upDesc, one(err == nil), "store")
-	if err == nil {
-		for state, n := range c.Jobs {
-			gauge(jobsDesc, float64(n), string(state))
-		}
-		gauge(jobAgeDesc, age(c.OldestUnfinished))
-		gauge(outboxDesc, float64(c.Outbox))
-		gauge(outboxAgeDesc, age(c.OldestOutgoing))
-		gauge(noticeDesc, float64(c.Webhooks))
-		gauge(noticeAgeDesc, age(c.OldestWebhook))
+	gauge(to, upDesc, one(err == nil), "store")
+	if err != nil {
+		return
 	}
+	for state, n := range c.Jobs {
+		gauge(to, jobsDesc, float64(n), string(state))
+	}
+	gauge(to, jobAgeDesc, age(c.OldestUnfinished))
+	gauge(to, outboxDesc, float64(c.Outbox))
+	gauge(to, outboxAgeDesc, age(c.OldestOutgoing))
+	gauge(to, noticeDesc, float64(c.Webhooks))
+	gauge(to, noticeAgeDesc, age(c.OldestWebhook))
+}
+
+func (m *Metrics) askQueue(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), m.Timeout)
+	defer cancel()
 	answered := true
 	for _, topic := range []string{job.Tasks, job.DeadTasks, job.Reports, job.Reports + ".dead"} {
 		d, err := m.Queue.Depth(ctx, topic)
@@ -73,11 +84,15 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 			answered = false
 			continue
 		}
-		gauge(queueDesc, float64(d.Ready), topic, "ready")
-		gauge(queueDesc, float64(d.Leased), topic, "leased")
-		gauge(queueAgeDesc, d.Oldest.Seconds(), topic)
+		gauge(to, queueDesc, float64(d.Ready), topic, "ready")
+		gauge(to, queueDesc, float64(d.Leased), topic, "leased")
+		gauge(to, queueAgeDesc, d.Oldest.Seconds(), topic)
 	}
-	gauge(upDesc, one(answered), "queue")
+	gauge(to, upDesc, one(answered), "queue")
+}
+
+func gauge(to chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }
 
 func one(is bool) float64 {
