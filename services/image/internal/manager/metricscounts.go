@@ -82,6 +82,7 @@ func newCounts() *Counts {
 		}
 	}
 	c.rejected.WithLabelValues("BACKLOG_FULL")
+	c.postponed.WithLabelValues("UNAVAILABLE")
 	c.requeued.WithLabelValues()
 	c.retried.WithLabelValues()
 	c.attempts.WithLabelValues()
