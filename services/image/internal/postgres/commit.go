@@ -77,10 +77,10 @@ func receipts(ctx context.Context, q querier, keys []string) (map[string]job.Rec
 func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
-	err := s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx) (xid string, err error) {
+	err := s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 		known, err := lookUp(ctx, tx, asked)
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		var k kept
 		for _, c := range asked {
@@ -89,12 +89,12 @@ func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
 		k.receipts = known.written()
 		release() // what the try before took
 		if release, err = s.turns.take(ctx, tx, k.messages); err != nil {
-			return "", err
+			return false, err
 		}
 		if s := k.statement(); len(s.parts) > 0 {
-			return s.run(ctx, tx)
+			return true, s.run(ctx, tx, token)
 		}
-		return "", nil
+		return false, nil
 	})
 	if brokenReference(err) && len(asked) == 1 {
 		return s.missing(ctx, asked[0], err)

@@ -70,13 +70,14 @@ func (s *Store) Result(ctx context.Context, id job.ImageID, name string) (r job.
 
 // Forget implements job.Images. No job can come while the image is locked, and none of its jobs can change once they are.
 func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID, err error) {
-	err = s.once(ctx, "forgetting the image", func(ctx context.Context, tx *sql.Tx) (xid string, err error) {
-		err = tx.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text FROM images WHERE id = $1 FOR UPDATE", text(id)).Scan(&xid)
+	err = s.once(ctx, "forgetting the image", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
+		var there bool
+		err := tx.QueryRowContext(ctx, "SELECT true FROM images WHERE id = $1 FOR UPDATE", text(id)).Scan(&there)
 		if errors.Is(err, sql.ErrNoRows) {
-			return "", nil
+			return false, nil
 		}
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		unfinished = nil
 		var jobs []string
@@ -91,14 +92,14 @@ func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID
 			return none, err
 		})
 		if err != nil {
-			return "", err
+			return false, err
 		}
-		_, err = tx.ExecContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = ANY($1::text[]) RETURNING id),"+belongings+" SELECT 1", jobs)
+		_, err = tx.ExecContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = ANY($1::text[]) RETURNING id),"+belongings+" INSERT INTO outcomes (token) VALUES ($2)", jobs, token)
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		_, err = tx.ExecContext(ctx, "DELETE FROM images WHERE id = $1", text(id))
-		return xid, err
+		return true, err
 	})
 	if err != nil {
 		return nil, err

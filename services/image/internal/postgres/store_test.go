@@ -48,16 +48,16 @@ func suite(server *servers.Postgres, more string) storetest.Suite {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, suite(servers.NewPostgres(t, "fsync=off", "max_connections=300"), ""))
+	server := servers.NewPostgres(t, "fsync=off", "max_connections=300")
+	t.Run("Prepared", func(t *testing.T) { storetest.Run(t, suite(server, "")) })
+	// Behind a pooler no statement may be prepared in one transaction and used in another.
+	t.Run("Unprepared", func(t *testing.T) { storetest.Run(t, suite(server, "&default_query_exec_mode=exec")) })
+	t.Run("ManyOpenANewDatabaseAtOnce", func(t *testing.T) { manyOpenAtOnce(t, server) })
+	t.Run("PasswordIsApart", func(t *testing.T) { passwordIsApart(t, server) })
 }
 
-// Behind a pooler no statement may be prepared in one transaction and used in another.
-func TestStoreWithoutPreparing(t *testing.T) {
-	storetest.Run(t, suite(servers.NewPostgres(t, "fsync=off", "max_connections=300"), "&default_query_exec_mode=exec"))
-}
-
-func TestManyOpenANewDatabaseAtOnce(t *testing.T) {
-	server := servers.NewPostgres(t, "fsync=off")
+func manyOpenAtOnce(t *testing.T, server *servers.Postgres) {
+	t.Helper()
 	cfg := configFor(server.Database(t))
 	var wg sync.WaitGroup
 	for range 6 {
@@ -75,8 +75,8 @@ func TestManyOpenANewDatabaseAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestPasswordIsApart(t *testing.T) {
-	server := servers.NewPostgres(t, "fsync=off")
+func passwordIsApart(t *testing.T, server *servers.Postgres) {
+	t.Helper()
 	cfg := configFor("postgres://" + server.User + "@" + server.Addr + "/postgres?sslmode=disable")
 	if s, err := postgres.Open(t.Context(), cfg); err == nil {
 		_ = s.Close()

@@ -2,9 +2,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,7 +40,7 @@ func (s *Store) retried(ctx context.Context, doing string, do func(context.Conte
 		select {
 		case <-bounded.Done():
 			return classify(ctx, err, doing)
-		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // how long to wait is no secret
+		case <-time.After(pause/2 + mathrand.N(pause)): //nolint:gosec // how long to wait is no secret
 		}
 	}
 }
@@ -74,42 +75,53 @@ func (s *Store) inTx(ctx context.Context, do func(context.Context, *sql.Tx) erro
 	return tx.Commit()
 }
 
-// once does something in a transaction that must not be done a second time when it took place: do returns the transaction's
-// identifier, or "" when there is nothing to commit.
-func (s *Store) once(ctx context.Context, doing string, do func(context.Context, *sql.Tx) (xid string, err error)) error {
+// once does something in a transaction that must not be done a second time when it took place. do keeps the token in the same
+// transaction, or returns false when there is nothing to commit.
+func (s *Store) once(ctx context.Context, doing string, do func(ctx context.Context, tx *sql.Tx, token string) (bool, error)) error {
 	return s.retried(ctx, doing, func(ctx context.Context) error {
+		token := rand.Text()
 		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		xid, err := do(ctx, tx)
-		if err != nil || xid == "" {
+		changed, err := do(ctx, tx, token)
+		if err != nil || !changed {
 			return err
 		}
-		if err = tx.Commit(); err == nil || code(err) != "" {
-			return err // the server said what came of it
+		if err = tx.Commit(); err == nil || code(err) != "" && !away(err) {
+			return err // the server said what came of it; one that is going away may say so after the commit, too
 		}
-		return s.outcome(ctx, xid, err)
+		return s.outcome(ctx, token, err)
 	})
 }
 
-// outcome finds out what came of a commit whose answer was lost: nil when it took place, the error when it did not, or did not yet be
-// known in time. What cannot be known is told as a fault, which is not tried again.
-func (s *Store) outcome(ctx context.Context, xid string, lost error) error {
+const tokenQuery = "INSERT INTO outcomes (token) VALUES ($1) ON CONFLICT DO NOTHING"
+
+// outcome finds out what came of a commit whose answer was lost: nil when it took place, the error when it did not, and a fault, which
+// is not tried again, when that cannot be known in time. It takes the token for itself: that waits for a transaction that is still on
+// its way, and if it succeeds, the transaction can take place no more. (The server's own pg_xact_status is no help after a crash, which
+// may give the number of what was lost to another transaction.)
+func (s *Store) outcome(ctx context.Context, token string, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout) // its own time: the commit may have used up the rest
 	defer cancel()
+	s.suspect(lost)
+	mayBeOwn := false // whether an earlier try may have kept the token
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		var status sql.NullString
-		err := s.db.QueryRowContext(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
-		switch {
-		case err == nil && status.String == "committed":
-			return nil
-		case err == nil && status.String == "aborted":
-			return lost
-		case err != nil && code(err) != "" && !away(err): // not even this server's
+		r, err := s.db.ExecContext(ctx, tokenQuery, token)
+		if err == nil {
+			taken, err := r.RowsAffected()
+			switch {
+			case err == nil && taken == 1:
+				return lost
+			case err == nil && !mayBeOwn:
+				return nil
+			}
 			return unknown(errors.Join(lost, err))
 		}
+		var connect *pgconn.ConnectError
+		mayBeOwn = mayBeOwn || !errors.As(err, &connect)
+		s.suspect(err)
 		select {
 		case <-ctx.Done():
 			return unknown(errors.Join(lost, err))

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"sync"
@@ -13,9 +14,21 @@ import (
 	"calotype/test/servers"
 )
 
-func openHere(t *testing.T, settings ...string) *Store {
+func TestTransactions(t *testing.T) {
+	server := servers.NewPostgres(t, "fsync=off", "deadlock_timeout=50ms")
+	for name, test := range map[string]func(*testing.T, *Store){
+		"ConflictsAreTriedAgain": testConflictsAreTriedAgain,
+		"Outcome":                testOutcome,
+		"TogetherTheyFailAlone":  testTogetherTheyFailAlone,
+		"ClosedRefuses":          testClosedRefuses,
+		"ManyRows":               testManyRows,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, openHere(t, server)) })
+	}
+}
+
+func openHere(t *testing.T, server *servers.Postgres) *Store {
 	t.Helper()
-	server := servers.NewPostgres(t, append(settings, "fsync=off")...)
 	cfg := DefaultConfig()
 	cfg.URL = server.Database(t)
 	s, err := Open(t.Context(), cfg)
@@ -26,9 +39,9 @@ func openHere(t *testing.T, settings ...string) *Store {
 	return s
 }
 
-func xid(ctx context.Context, tx *sql.Tx) (id string, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT pg_current_xact_id()::text").Scan(&id)
-	return id, err
+func keepToken(ctx context.Context, tx *sql.Tx, token string) error {
+	_, err := tx.ExecContext(ctx, tokenQuery, token)
+	return err
 }
 
 func lead(ctx context.Context, tx *sql.Tx, duty string) error {
@@ -38,8 +51,7 @@ func lead(ctx context.Context, tx *sql.Tx, duty string) error {
 
 // Of two transactions that wait for each other the server undoes one, and of two that contradict each other the later: it is tried
 // again, and nobody hears of it.
-func TestConflictsAreTriedAgain(t *testing.T) {
-	s := openHere(t, "deadlock_timeout=50ms")
+func testConflictsAreTriedAgain(t *testing.T, s *Store) {
 	for _, duty := range []string{"a", "b"} {
 		if err := s.Lead(t.Context(), duty, 0); err != nil {
 			t.Fatal(err)
@@ -60,12 +72,12 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
 		wg.Go(func() {
 			first := true
-			err := s.once(t.Context(), "testing", func(ctx context.Context, tx *sql.Tx) (string, error) {
+			err := s.once(t.Context(), "testing", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 				mu.Lock()
 				tries++
 				mu.Unlock()
 				if err := lead(ctx, tx, order[0]); err != nil {
-					return "", err
+					return false, err
 				}
 				if first {
 					first = false
@@ -73,9 +85,9 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 					both.Wait()
 				}
 				if err := lead(ctx, tx, order[1]); err != nil {
-					return "", err
+					return false, err
 				}
-				return xid(ctx, tx)
+				return true, keepToken(ctx, tx, token)
 			})
 			if err != nil {
 				t.Errorf("in the order %v: %v", order, err)
@@ -88,20 +100,19 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	}
 
 	tries = 0
-	err := s.once(t.Context(), "testing", func(ctx context.Context, tx *sql.Tx) (string, error) {
+	err := s.once(t.Context(), "testing", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 		if _, err := tx.ExecContext(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
-			return "", err
+			return false, err
 		}
-		id, err := xid(ctx, tx) // its view of the data begins
-		if err != nil {
-			return "", err
+		if err := keepToken(ctx, tx, token); err != nil { // its view of the data begins
+			return false, err
 		}
 		if tries++; tries == 1 {
 			if _, err := s.db.ExecContext(ctx, "UPDATE leaders SET fence = 10 WHERE duty = 'a'"); err != nil {
-				return "", err
+				return false, err
 			}
 		}
-		return id, lead(ctx, tx, "a")
+		return true, lead(ctx, tx, "a")
 	})
 	if a, _ := fences(); err != nil || a != 11 || tries != 2 {
 		t.Errorf("after the contradiction %d, %d tries, %v", a, tries, err)
@@ -109,19 +120,18 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 }
 
 // When the answer to a commit is lost, the server is asked what came of it.
-func TestOutcome(t *testing.T) {
-	s := openHere(t)
+func testOutcome(t *testing.T, s *Store) {
 	lost := errors.New("lost")
 	end := func(over func(*sql.Tx) error) string {
 		tx, err := s.db.Begin()
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, err := xid(t.Context(), tx)
-		if err := errors.Join(err, over(tx)); err != nil {
+		token := rand.Text()
+		if err := errors.Join(keepToken(t.Context(), tx, token), over(tx)); err != nil {
 			t.Fatal(err)
 		}
-		return id
+		return token
 	}
 	if err := s.outcome(t.Context(), end((*sql.Tx).Commit), lost); err != nil {
 		t.Errorf("of a commit: %v", err)
@@ -129,35 +139,42 @@ func TestOutcome(t *testing.T) {
 	if err := s.outcome(t.Context(), end((*sql.Tx).Rollback), lost); !errors.Is(err, lost) || fault.As(err) != nil {
 		t.Errorf("of a rollback: %v", err)
 	}
+	for _, late := range []struct {
+		end  func(*sql.Tx) error
+		want error
+	}{{(*sql.Tx).Commit, nil}, {(*sql.Tx).Rollback, lost}} {
+		var open *sql.Tx
+		token := end(func(tx *sql.Tx) error { open = tx; return nil })
+		asked := make(chan error, 1)
+		go func() {
+			for n := 0; n == 0; { // until somebody waits
+				if err := s.db.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").Scan(&n); err != nil {
+					asked <- err
+					return
+				}
+			}
+			asked <- late.end(open)
+		}()
+		if err := s.outcome(t.Context(), token, lost); !errors.Is(err, late.want) || fault.As(err) != nil {
+			t.Errorf("of one that is over later: %v, want %v", err, late.want)
+		}
+		if err := <-asked; err != nil {
+			t.Error(err)
+		}
+	}
 	var open *sql.Tx
-	id := end(func(tx *sql.Tx) error { open = tx; return nil })
+	token := end(func(tx *sql.Tx) error { open = tx; return nil })
 	s.timeout = 100 * time.Millisecond
-	if err := s.outcome(t.Context(), id, lost); err == nil || !fault.Is(err, fault.Unavailable) {
+	if err := s.outcome(t.Context(), token, lost); err == nil || !fault.Is(err, fault.Unavailable) {
 		t.Errorf("of one that is not over in time: %v", err)
 	}
-	s.timeout = 10 * time.Second
-	asked := make(chan error, 1)
-	go func() {
-		for n := 0; n == 0; { // until somebody has asked
-			err := s.db.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_xact_status%' AND pid <> pg_backend_pid()").Scan(&n)
-			if err != nil {
-				asked <- err
-				return
-			}
-		}
-		asked <- open.Commit()
-	}()
-	if err := s.outcome(t.Context(), id, lost); err != nil {
-		t.Errorf("of one that is over later: %v", err)
-	}
-	if err := <-asked; err != nil {
+	if err := open.Rollback(); err != nil {
 		t.Error(err)
 	}
 }
 
 // Those who share a transaction fail alone: a refusal, a missing image, a defect, a caller who left.
-func TestTogetherTheyFailAlone(t *testing.T) {
-	s := openHere(t)
+func testTogetherTheyFailAlone(t *testing.T, s *Store) {
 	ids, now := job.NewIDs(), time.Now()
 	im := job.Image{ID: ids.Image(now), Created: now}
 	if _, err := s.Commit(t.Context(), job.Commit{Image: &im}); err != nil {
@@ -226,8 +243,7 @@ func TestTogetherTheyFailAlone(t *testing.T) {
 	}
 }
 
-func TestClosedStoreRefuses(t *testing.T) {
-	s := openHere(t)
+func testClosedRefuses(t *testing.T, s *Store) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

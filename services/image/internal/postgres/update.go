@@ -31,10 +31,10 @@ func (s *Store) Update(ctx context.Context, id job.ID, change func(job.Job) (job
 func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
-	return s.once(ctx, "changing jobs", func(ctx context.Context, tx *sql.Tx) (xid string, err error) {
+	return s.once(ctx, "changing jobs", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 		jobs, err := lockJobs(ctx, tx, asked)
 		if err != nil {
-			return "", err
+			return false, err
 		}
 		var k kept
 		changed := map[job.ID]bool{}
@@ -62,13 +62,13 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 			k.add(u.id, c)
 		}
 		if len(changed) == 0 {
-			return "", nil
+			return false, nil
 		}
 		release() // what the try before took
 		if release, err = s.turns.take(ctx, tx, k.messages); err != nil {
-			return "", err
+			return false, err
 		}
-		return k.statement().run(ctx, tx)
+		return true, k.statement().run(ctx, tx, token)
 	})
 }
 

@@ -24,6 +24,7 @@ const (
 		ORDER BY expires LIMIT $2`
 	unreferencedQuery = `SELECT digest FROM unnest($1::text[]) AS asked (digest) WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.digest = asked.digest)
 		AND NOT EXISTS (SELECT 1 FROM results WHERE results.digest = asked.digest)`
+	expireOutcomes = "DELETE FROM outcomes WHERE kept <= $1"
 	expireReceipts = "DELETE FROM receipts WHERE expires <= $1"
 	expireWebhooks = "DELETE FROM webhooks WHERE ended <= $1"
 	expireBatches  = `DELETE FROM batches WHERE created <= $1
@@ -76,6 +77,7 @@ func list[T any](ctx context.Context, s *Store, doing, query string, args ...any
 // Expire implements job.Upkeep.
 func (s *Store) Expire(ctx context.Context, now time.Time) error {
 	for remove, old := range map[string]time.Time{
+		expireOutcomes: time.Now().Add(-time.Hour), // nobody asks any more; the server's clock may differ
 		expireReceipts: now,
 		expireWebhooks: now.Add(-job.KeepWebhooks),
 		expireBatches:  now.Add(-job.KeepBatches),

@@ -137,14 +137,14 @@ func (s *statement) update(table string, columns ...column) {
 		table, strings.Join(set, ", "), from, names, table, columns[0].name, columns[0].name))
 }
 
-// run makes the changes and returns the transaction's identifier.
-func (s *statement) run(ctx context.Context, tx *sql.Tx) (xid string, err error) {
+// run makes the changes and keeps the transaction's token.
+func (s *statement) run(ctx context.Context, tx *sql.Tx, token string) error {
 	var query strings.Builder
 	for i, p := range s.parts {
 		query.WriteString([]string{"WITH ", ", "}[min(i, 1)])
 		fmt.Fprintf(&query, "part%d AS (%s)", i, p)
 	}
-	query.WriteString(" SELECT pg_current_xact_id()::text")
-	err = tx.QueryRowContext(ctx, query.String(), s.args...).Scan(&xid)
-	return xid, err
+	fmt.Fprintf(&query, " INSERT INTO outcomes (token) VALUES ($%d)", len(s.args)+1)
+	_, err := tx.ExecContext(ctx, query.String(), append(s.args, token)...)
+	return err
 }

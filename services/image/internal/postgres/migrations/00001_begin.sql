@@ -147,6 +147,13 @@ CREATE INDEX webhooks_by_state ON webhooks (state, id);
 CREATE INDEX webhooks_due ON webhooks (due) WHERE state = 'pending';
 CREATE INDEX webhooks_ended ON webhooks (ended) WHERE ended IS NOT NULL;
 
+-- What tells a manager that its transaction took place, when the answer to its commit is lost.
+CREATE TABLE outcomes (
+    token TEXT COLLATE "C" PRIMARY KEY,
+    kept  TIMESTAMPTZ      NOT NULL DEFAULT now()
+);
+CREATE INDEX outcomes_by_age ON outcomes (kept);
+
 CREATE TABLE leaders (
     duty  TEXT COLLATE "C" PRIMARY KEY,
     fence BIGINT           NOT NULL
