@@ -17,11 +17,11 @@ func fill(t *testing.T, s *Store, im job.Image) {
 		t.Fatal(err)
 	}
 	for _, query := range []string{
-		`INSERT INTO jobs SELECT 'job_' || lpad(n::text, 26, '0'), id, '', (ARRAY['scheduled', 'queued', 'running', 'succeeded', 'failed', 'dead'])[1 + n % 6], '{"variants":null}', '', 1, 0, 0, 1,
-			NULL, NULL, NULL, '', created, NULL, NULL, created + n * interval '1 second', 'bat_' || n % 50, 'tenant ' || n % 100, 'normal', 0,
-			CASE WHEN n % 6 = 0 THEN created + n * interval '1 second' END, 0, '', false, '', 0, CASE WHEN n % 6 = 3 THEN created + n * interval '1 second' END
-			FROM images, generate_series(1, 20000) n`,
 		"INSERT INTO images SELECT 'img_' || n, 'd' || n, '', now(), '', '', 0, 0, 0, false, 0, 0, now() + n * interval '1 second' FROM generate_series(1, 20000) n",
+		`INSERT INTO jobs SELECT 'job_' || lpad(n::text, 26, '0'), 'img_' || n, '', (ARRAY['scheduled', 'queued', 'running', 'succeeded', 'failed', 'dead'])[1 + n % 6], '{"variants":null}', '', 1, 0, 0, 1,
+			NULL, NULL, NULL, '', now(), NULL, NULL, now() + n * interval '1 second', 'bat_' || n % 50, 'tenant ' || n % 100, 'normal', 0,
+			CASE WHEN n % 6 = 0 THEN now() + n * interval '1 second' END, 0, '', false, '', 0, CASE WHEN n % 6 = 3 THEN now() + n * interval '1 second' END
+			FROM generate_series(1, 20000) n`,
 		"INSERT INTO batches SELECT 'bat_' || n, '', 0, now() + n * interval '1 second' FROM generate_series(1, 2000) n",
 		`INSERT INTO webhooks SELECT 'whk_' || lpad(n::text, 26, '0'), 'job_' || lpad(n::text, 26, '0'), '', '', CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'delivered' END, 0,
 			now() + n * interval '1 second', '', now(), CASE WHEN n % 10 > 0 THEN now() END FROM generate_series(1, 20000) n`,
@@ -65,7 +65,7 @@ func testManyRows(t *testing.T, s *Store) {
 	check("expired notices", expireWebhooks, early)
 	check("expired batches", expireBatches, early)
 	for what, f := range map[string]job.Filter{
-		"jobs of a tenant": {Tenant: "tenant 7"}, "jobs of a batch": {Batch: "bat_7"}, "jobs of an image": {Image: im.ID}, "jobs in a state": {States: []job.State{job.Dead}},
+		"jobs of a tenant": {Tenant: "tenant 7"}, "jobs of a batch": {Batch: "bat_7"}, "jobs of an image": {Image: "img_7"}, "jobs in a state": {States: []job.State{job.Dead}},
 	} {
 		query, args := list(f, "job_1")
 		check(what, query, args...)

@@ -17,8 +17,8 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id) ORDER BY updated LIMIT $2`
 	dueQuery           = "SELECT id FROM jobs WHERE state = 'scheduled' AND not_before <= $1 ORDER BY not_before LIMIT $2"
 	expiredImagesQuery = `SELECT id FROM images WHERE expires <= $1
-		AND NOT EXISTS (SELECT 1 FROM jobs JOIN webhooks ON webhooks.job_id = jobs.id WHERE jobs.image_id = images.id AND webhooks.state = 'pending')
-		ORDER BY expires LIMIT $2`
+		AND 0 = (SELECT count(*) FROM jobs JOIN webhooks ON webhooks.job_id = jobs.id WHERE jobs.image_id = images.id AND webhooks.state = 'pending')
+		ORDER BY expires LIMIT $2` // counted, so that it looks at the jobs of these images only, where NOT EXISTS would join all
 	expiredJobsQuery = `SELECT id FROM jobs WHERE expires <= $1
 		AND NOT EXISTS (SELECT 1 FROM webhooks WHERE webhooks.job_id = jobs.id AND webhooks.state = 'pending')
 		ORDER BY expires LIMIT $2`
