@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -11,6 +12,8 @@ import (
 type Relay struct {
 	listener net.Listener
 	to       string
+
+	ctx context.Context // ends with the relay
 
 	mu    sync.Mutex
 	cut   bool
@@ -25,10 +28,12 @@ func NewRelay(t testing.TB, to string) *Relay {
 	if err != nil {
 		t.Fatalf("relay: %v", err)
 	}
-	r := &Relay{listener: l, to: to, conns: map[net.Conn]struct{}{}}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &Relay{listener: l, to: to, ctx: ctx, conns: map[net.Conn]struct{}{}}
 	r.all.Go(r.accept)
 	t.Cleanup(func() {
 		l.Close()
+		stop()
 		r.Cut()
 		r.all.Wait()
 	})
@@ -61,7 +66,7 @@ func (r *Relay) accept() {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", r.to)
+		out, err := new(net.Dialer).DialContext(r.ctx, "tcp", r.to)
 		if err != nil {
 			in.Close()
 			continue

@@ -9,7 +9,8 @@ import (
 
 // What all stores have in common: methods may be called concurrently, by several managers on one store; times are kept to the
 // microsecond. Beside the errors named below, fault.Unavailable says that the store does not answer, and the context's own errors
-// come back as they are; an error always means that nothing was changed.
+// come back as they are; an error means that nothing was changed, but for
+// STORE_UNAVAILABLE from a store that was lost in the middle of a commit: then the change may have taken place.
 
 // Register takes in work.
 type Register interface {
