@@ -3,9 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,7 +112,7 @@ func BenchmarkJobs(b *testing.B) {
 		ours("cluster, REST", cluster, true, rabbit, postgres),
 		ours("embedded, REST", embedded, true),
 		ours("cluster, gRPC, real storage", stored, false, rabbit, postgres),
-	}[:only()] {
+	} {
 		all = append(all, c())
 	}
 	for b.Loop() {
@@ -163,12 +161,5 @@ func compare(b *testing.B, all []*contender) {
 		}
 		fmt.Fprintf(&text, "%-30s %9.0f %9.2f %9.0f  %.0f: %s\n", c.name, median(slices.Clone(rates)), median(ratios), median(pick(c.name, func(l lap) float64 { return l.accepted })), sum, cpu)
 	}
-	b.Log("\n" + text.String())
-}
-
-func only() int {
-	if n, err := strconv.Atoi(os.Getenv("JOBS_ONLY")); err == nil {
-		return n
-	}
-	return 10
+	fmt.Print("\n" + text.String()) // of what a benchmark logs, only ten lines are shown
 }

@@ -132,11 +132,23 @@ func (d *desk) commit(ctx context.Context, c job.Commit) (job.Receipt, error) {
 		return inForce, err
 	}
 	if n > 0 {
-		d.relay.Wake()
+		d.relay.Wake(classesOf(c.Jobs)...)
 	}
 	d.counts.accept(c.Jobs)
 	tellAccepted(ctx, d.log, c)
 	return inForce, nil
+}
+
+// classesOf are those of the messages that changes bring; of a batch's many, mostly one.
+func classesOf(changes []job.Change) (all []job.Class) {
+	for _, c := range changes {
+		for _, m := range c.Outbox {
+			if class := m.Class.OrNormal(); !slices.Contains(all, class) {
+				all = append(all, class)
+			}
+		}
+	}
+	return all
 }
 
 // same reports whether two receipts are of the same commit.

@@ -16,7 +16,7 @@ import (
 type Jobs struct {
 	desk   *desk
 	store  job.Jobs
-	images job.Images
+	images *recent
 	book   book
 	wishes wishes
 	mover  *mover
@@ -118,7 +118,7 @@ func (u *Jobs) Retry(ctx context.Context, id job.ID) (job.Job, error) {
 		u.desk.backlog.free(1)
 		return job.Job{}, err
 	}
-	u.relay.Wake()
+	u.relay.Wake(j.Class.OrNormal())
 	return j, nil
 }
 

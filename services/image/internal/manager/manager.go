@@ -78,7 +78,7 @@ func New(cfg Config, p Parts) *Manager {
 		p.Notice = func() {}
 	}
 	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice, counts: counts, log: p.Log}
-	jobs := &Jobs{desk: desk, store: p.Store, images: p.Store, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
+	jobs := &Jobs{desk: desk, store: p.Store, images: &recent{images: p.Store, now: clock}, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
 	tally := newTally()
 	m := &Manager{
 		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: book, wishes: wishes, news: news},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,9 +38,12 @@ func newRelay(outbox job.Outbox, queue job.Queue, backlog *backlog, counts *Coun
 	return r
 }
 
-// Wake tells that something was put into the outbox. It never waits.
-func (r *Relay) Wake() {
-	for _, wake := range r.wakes {
+// Wake tells that something of some classes was put into the outbox, of any with none named. It never waits.
+func (r *Relay) Wake(classes ...job.Class) {
+	for i, wake := range r.wakes {
+		if len(classes) > 0 && !slices.Contains(classes, job.Classes()[i]) {
+			continue // looking in vain costs a transaction
+		}
 		select {
 		case wake <- struct{}{}:
 		default:

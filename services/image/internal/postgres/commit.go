@@ -75,9 +75,49 @@ func receipts(ctx context.Context, q querier, keys []string) (map[string]job.Rec
 // commitAll keeps what some requests ask for. Those with the same key, and those with the same unique job, come one after the other,
 // whichever manager they came to: each holds a lock from before it looks until it is committed.
 func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
+	keep := s.commitTogether
+	if len(locks(asked)) == 0 {
+		keep = s.commitAtOnce
+	}
+	err := keep(ctx, asked)
+	if brokenReference(err) && len(asked) == 1 {
+		return s.missing(ctx, asked[0], err)
+	}
+	return err
+}
+
+// commitAtOnce keeps what nobody else can ask for at the same time: nothing needs to be looked at or locked before.
+func (s *Store) commitAtOnce(ctx context.Context, asked []*commit) error {
+	var k kept
+	nobody := newKnown()
+	for _, c := range asked {
+		c.inForce, c.err = nobody.admit(&k, c)
+	}
+	release, err := s.turnsOf(ctx, k.messages)
+	if err != nil {
+		return err
+	}
+	defer release() // only after the commit; see turns
+	all := k.statement()
+	if len(all.parts) == 0 {
+		return nil
+	}
+	return s.atOnce(ctx, "keeping what was asked for", func(ctx context.Context, token string) error { return all.run(ctx, s.db, token) })
+}
+
+// turnsOf gives messages their turns ahead of the transaction that keeps them.
+func (s *Store) turnsOf(ctx context.Context, messages []posted) (release func(), err error) {
+	err = s.read(ctx, "looking for the messages' turns", func(ctx context.Context) error {
+		release, err = s.turns.take(ctx, s.db, messages)
+		return err
+	})
+	return release, err
+}
+
+func (s *Store) commitTogether(ctx context.Context, asked []*commit) error {
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
-	err := s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
+	return s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
 		known, err := lookUp(ctx, tx, asked)
 		if err != nil {
 			return false, err
@@ -96,10 +136,6 @@ func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
 		}
 		return false, nil
 	})
-	if brokenReference(err) && len(asked) == 1 {
-		return s.missing(ctx, asked[0], err)
-	}
-	return err
 }
 
 // missing tells which image a job is on that is not there.

@@ -23,9 +23,13 @@ type same struct {
 	recipe string
 }
 
+func newKnown() *known {
+	return &known{receipts: map[string]job.Receipt{}, inFlight: map[same]job.ID{}, fresh: map[string]bool{}}
+}
+
 // lookUp locks what must not change, and reads it.
 func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
-	k := &known{receipts: map[string]job.Receipt{}, inFlight: map[same]job.ID{}, fresh: map[string]bool{}}
+	k := newKnown()
 	numbers := locks(asked)
 	if len(numbers) == 0 {
 		return k, nil

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 
 	"calotype/services/image/internal/job"
@@ -46,7 +45,7 @@ const basesQuery = `SELECT greatest(
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (class, tenant, position) ORDER BY position`
 
 // take gives messages their turns. Once their transaction has ended, release must be called.
-func (t *turns) take(ctx context.Context, tx *sql.Tx, messages []posted) (release func(), err error) {
+func (t *turns) take(ctx context.Context, from querier, messages []posted) (release func(), err error) {
 	release = func() {}
 	if len(messages) == 0 {
 		return release, nil
@@ -56,7 +55,7 @@ func (t *turns) take(ctx context.Context, tx *sql.Tx, messages []posted) (releas
 	for i, l := range asked {
 		classes[i], tenants[i] = string(l.class), l.tenant
 	}
-	rows, err := tx.QueryContext(ctx, basesQuery, classes, tenants)
+	rows, err := from.QueryContext(ctx, basesQuery, classes, tenants)
 	bases, err := all(rows, err, scan[int64])
 	if err != nil {
 		return release, err

@@ -96,6 +96,19 @@ func (s *Store) once(ctx context.Context, doing string, do func(ctx context.Cont
 	})
 }
 
+// atOnce does something that is a transaction by itself, of one round trip, and must not be done a second time when it took place. do
+// keeps the token in it.
+func (s *Store) atOnce(ctx context.Context, doing string, do func(ctx context.Context, token string) error) error {
+	return s.retried(ctx, doing, func(ctx context.Context) error {
+		token := rand.Text()
+		err := do(ctx, token)
+		if err == nil || fault.As(err) != nil || code(err) != "" && !away(err) {
+			return err
+		}
+		return s.outcome(ctx, token, err)
+	})
+}
+
 const tokenQuery = "INSERT INTO outcomes (token) VALUES ($1) ON CONFLICT DO NOTHING"
 
 // outcome finds out what came of a commit whose answer was lost: nil when it took place, the error when it did not, and a fault, which

@@ -17,6 +17,11 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// executor is what a statement needs of a database or a transaction.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 type scanner interface{ Scan(into ...any) error }
 
 // all reads every row.
@@ -138,13 +143,13 @@ func (s *statement) update(table string, columns ...column) {
 }
 
 // run makes the changes and keeps the transaction's token.
-func (s *statement) run(ctx context.Context, tx *sql.Tx, token string) error {
+func (s *statement) run(ctx context.Context, on executor, token string) error {
 	var query strings.Builder
 	for i, p := range s.parts {
 		query.WriteString([]string{"WITH ", ", "}[min(i, 1)])
 		fmt.Fprintf(&query, "part%d AS (%s)", i, p)
 	}
 	fmt.Fprintf(&query, " INSERT INTO outcomes (token) VALUES ($%d)", len(s.args)+1)
-	_, err := tx.ExecContext(ctx, query.String(), append(s.args, token)...)
+	_, err := on.ExecContext(ctx, query.String(), append(s.args, token)...)
 	return err
 }
