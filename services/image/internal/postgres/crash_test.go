@@ -43,15 +43,22 @@ func (l *ledger) failed() int {
 
 const notKnown = "the job store went away, and whether it kept the change is not known"
 
-// live accepts jobs and ends them until ctx is over.
+// keyed marks the jobs that came with an idempotency key.
+const keyed = "keyed"
+
+// live accepts jobs, every other one under a key, and ends them until ctx is over.
 func (l *ledger) live(ctx context.Context, t *testing.T, s *postgres.Store, ids *job.IDs) {
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		now := time.Now().Truncate(time.Microsecond)
 		im := job.Image{ID: ids.Image(now), Created: now}
-		j, events := job.Accept(job.Job{ID: ids.Job(now), ImageID: im.ID}, now)
+		j, events := job.Accept(job.Job{ID: ids.Job(now), ImageID: im.ID, Preset: []string{keyed, ""}[n%2]}, now)
+		receipt := job.Receipt{Image: im.ID, Job: j.ID, Created: now, Expires: now.Add(time.Hour)}
+		if j.Preset == keyed {
+			receipt.Key = string(j.ID)
+		}
 		_, err := s.Commit(context.Background(), job.Commit{
 			Image: &im, Jobs: []job.Change{{Job: j, Events: events, Outbox: []job.Outgoing{{Topic: job.Tasks, Message: job.Message{ID: string(j.ID), Body: []byte("x")}}}}},
-			Receipt: job.Receipt{Key: string(j.ID), Image: im.ID, Job: j.ID, Created: now, Expires: now.Add(time.Hour)},
+			Receipt: receipt,
 		})
 		switch e := fault.As(err); {
 		case err == nil:
@@ -152,7 +159,10 @@ func (l *ledger) check(t *testing.T, s *postgres.Store) {
 	whole := func(id job.ID, im job.ImageID) error {
 		_, imageErr := s.Image(t.Context(), im)
 		j, jobErr := s.Job(t.Context(), id)
-		_, receiptErr := s.Receipt(t.Context(), string(id), time.Now())
+		var receiptErr error
+		if j.Preset == keyed {
+			_, receiptErr = s.Receipt(t.Context(), string(id), time.Now())
+		}
 		events, eventsErr := s.Events(t.Context(), id, 0, 9)
 		notices, noticesErr := s.Webhooks(t.Context(), job.WebhookFilter{Job: id}, "", 9)
 		want := 1
