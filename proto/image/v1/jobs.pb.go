@@ -405,7 +405,8 @@ type JobOptions struct {
 	Ttl *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// An http or https URL that is told of the job's end, in the form of Standard Webhooks; empty means none.
 	WebhookUrl string `protobuf:"bytes,6,opt,name=webhook_url,json=webhookUrl,proto3" json:"webhook_url,omitempty"`
-	// While a job with the same recipe on the same image has not ended, that job is the answer, and no other is made.
+	// While a job with the same recipe on the same original has not ended, that job is the answer, and no other is made; for an upload
+	// of the same bytes its image is the answer too.
 	Unique        bool `protobuf:"varint,7,opt,name=unique,proto3" json:"unique,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -106,7 +106,7 @@ type Wishes struct {
 	NotBefore   time.Time     // it waits until then; zero: it does not wait
 	Keep        time.Duration // how long it is kept after its end, with its results; 0: as long as its image
 	Webhook     string        // where its end is told; empty: nowhere
-	Unique      bool          // while it has not ended, asking for the same on the same image gives this job
+	Unique      bool          // while it has not ended, asking for the same of the same original gives this job
 }
 
 // Progress says how far a running job is.

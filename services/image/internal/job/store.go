@@ -18,8 +18,8 @@ type Register interface {
 	// used before for the same payload and has not expired, that of the commit before, in which case nothing is changed.
 	// A commit without a key always takes place.
 	//
-	// Where c has one job, which is Unique, and a job that has not ended is on the same image with an equal recipe, that job is the
-	// receipt's and nothing else is kept but the receipt.
+	// Where c has one job, which is Unique, and a job that has not ended is on the same original with an equal recipe, that job and its
+	// image are the receipt's, and nothing else is kept but the receipt.
 	//
 	// Errors: fault.Conflict with reason IDEMPOTENCY_KEY_REUSED when the key was used for another payload; fault.NotFound when a job
 	// is on an image that is neither in c nor in the store.

@@ -170,7 +170,7 @@ func locks(asked []*commit) (numbers []int64) {
 			numbers = append(numbers, number("key", c.Receipt.Key))
 		}
 		if c.unique() {
-			numbers = append(numbers, number("unique", string(c.Jobs[0].Job.ImageID)))
+			numbers = append(numbers, number("unique", string(c.Jobs[0].Job.Original)))
 		}
 	}
 	slices.SortFunc(numbers, cmp.Compare[int64])

@@ -13,18 +13,24 @@ import (
 // theirs. What one of them brings, the next ones know.
 type known struct {
 	receipts map[string]job.Receipt
-	inFlight map[same]job.ID
+	inFlight map[same]standing
 	fresh    map[string]bool // keys under which receipts are to be written
 }
 
 // same is what makes a unique job the same as another.
 type same struct {
-	image  job.ImageID
-	recipe string
+	original job.Digest
+	recipe   string
+}
+
+// standing is a job in flight.
+type standing struct {
+	job   job.ID
+	image job.ImageID
 }
 
 func newKnown() *known {
-	return &known{receipts: map[string]job.Receipt{}, inFlight: map[same]job.ID{}, fresh: map[string]bool{}}
+	return &known{receipts: map[string]job.Receipt{}, inFlight: map[same]standing{}, fresh: map[string]bool{}}
 }
 
 // lookUp locks what must not change, and reads it.
@@ -38,8 +44,8 @@ func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
 		return nil, err
 	}
 	var (
-		keys            []string
-		images, recipes []string
+		keys               []string
+		originals, recipes []string
 	)
 	for _, c := range asked {
 		if c.Receipt.Key != "" {
@@ -50,7 +56,7 @@ func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
 			if err != nil {
 				return nil, err
 			}
-			images, recipes = append(images, text(c.Jobs[0].Job.ImageID)), append(recipes, recipe)
+			originals, recipes = append(originals, text(c.Jobs[0].Job.Original)), append(recipes, recipe)
 		}
 	}
 	var err error
@@ -59,18 +65,19 @@ func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
 			return nil, err
 		}
 	}
-	if len(images) == 0 {
+	if len(originals) == 0 {
 		return k, nil
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT jobs.image_id, jobs.recipe, min(jobs.id COLLATE "C") FROM jobs JOIN unnest($1::text[], $2::text[]) AS asked (image_id, recipe)
-		ON jobs.image_id = asked.image_id AND jobs.recipe = asked.recipe WHERE jobs.state IN ('scheduled', 'queued', 'running') GROUP BY 1, 2`, images, recipes)
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT ON (jobs.original, jobs.recipe) jobs.original, jobs.recipe, jobs.id, jobs.image_id
+		FROM jobs JOIN unnest($1::text[], $2::text[]) AS asked (original, recipe) ON jobs.original = asked.original AND jobs.recipe = asked.recipe
+		WHERE jobs.state IN ('scheduled', 'queued', 'running') ORDER BY jobs.original, jobs.recipe, jobs.id COLLATE "C"`, originals, recipes)
 	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
 		var (
-			s  same
-			id job.ID
+			s     same
+			first standing
 		)
-		err := row.Scan(&s.image, &s.recipe, &id)
-		k.inFlight[s] = id
+		err := row.Scan(&s.original, &s.recipe, &first.job, &first.image)
+		k.inFlight[s] = first
 		return none, err
 	})
 	return k, err
@@ -91,11 +98,12 @@ func (k *known) admit(to *kept, c *commit) (job.Receipt, error) {
 		if err != nil {
 			return r, err
 		}
-		s := same{image: c.Jobs[0].Job.ImageID, recipe: recipe}
-		if id, ok := k.inFlight[s]; ok {
-			r.Job, bring = id, false
+		j := c.Jobs[0].Job
+		s := same{original: j.Original, recipe: recipe}
+		if first, ok := k.inFlight[s]; ok {
+			r.Job, r.Image, bring = first.job, first.image, false
 		} else {
-			k.inFlight[s] = c.Jobs[0].Job.ID
+			k.inFlight[s] = standing{job: j.ID, image: j.ImageID}
 		}
 	}
 	if bring {

@@ -59,12 +59,12 @@ func receipt(ctx context.Context, q querier, key string, now time.Time) (job.Rec
 func insert(ctx context.Context, tx *sql.Tx, c job.Commit) (job.Receipt, error) {
 	r := c.Receipt
 	if len(c.Jobs) == 1 && c.Jobs[0].Job.Unique {
-		same, err := inFlight(ctx, tx, c.Jobs[0].Job)
+		same, image, err := inFlight(ctx, tx, c.Jobs[0].Job)
 		if err != nil {
 			return r, err
 		}
 		if same != "" {
-			r.Job = same
+			r.Job, r.Image = same, image
 			return r, insertReceipt(ctx, tx, r)
 		}
 	}
@@ -99,19 +99,19 @@ func insertReceipt(ctx context.Context, tx *sql.Tx, r job.Receipt) error {
 	return classify(err, "keeping the idempotency key")
 }
 
-const inFlightQuery = "SELECT id FROM jobs WHERE image_id = ? AND recipe = ? AND state IN ('scheduled', 'queued', 'running') ORDER BY id LIMIT 1"
+const inFlightQuery = "SELECT id, image_id FROM jobs WHERE original = ? AND recipe = ? AND state IN ('scheduled', 'queued', 'running') ORDER BY id LIMIT 1"
 
-// inFlight finds a job that has not ended and does the same to the same image; "" when there is none.
-func inFlight(ctx context.Context, tx *sql.Tx, j job.Job) (id job.ID, _ error) {
+// inFlight finds a job that has not ended and does the same to the same original, and its image; "" when there is none.
+func inFlight(ctx context.Context, tx *sql.Tx, j job.Job) (id job.ID, image job.ImageID, _ error) {
 	text, err := json.Marshal(j.Recipe)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Internal, "", "the recipe cannot be compared")
+		return "", "", fault.Wrap(err, fault.Internal, "", "the recipe cannot be compared")
 	}
-	err = tx.QueryRowContext(ctx, inFlightQuery, j.ImageID, string(text)).Scan(&id)
+	err = tx.QueryRowContext(ctx, inFlightQuery, j.Original, string(text)).Scan(&id, &image)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return "", "", nil
 	}
-	return id, classify(err, "looking for the same job")
+	return id, image, classify(err, "looking for the same job")
 }
 
 // keep adds what a change of a job brings.

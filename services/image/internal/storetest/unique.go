@@ -35,6 +35,16 @@ func testUnique(t *testing.T, suite Suite) {
 	try("again", jobLike(im, unique), first)
 	try("for another tenant", jobLike(im, job.Wishes{Unique: true, Tenant: "b", Class: job.Bulk}), first)
 	elsewhere := try("on another image", jobLike(other, unique), "")
+	twin := anImage(t, s, 1) // the same bytes, uploaded again
+	if r := commit(t, s, job.Commit{Jobs: []job.Change{jobLike(twin, unique)}}); r.Job != first || r.Image != im.ID {
+		t.Errorf("on the same original: receipt %+v, want job %s on %s", r, first, im.ID)
+	}
+	upload := newImage(1)
+	if r := commit(t, s, job.Commit{Image: &upload, Jobs: []job.Change{jobLike(upload, unique)}}); r.Job != first || r.Image != im.ID {
+		t.Errorf("uploaded again: receipt %+v, want job %s on %s", r, first, im.ID)
+	}
+	_, err := s.Image(t.Context(), upload.ID)
+	wantKind(t, "the image of the upload", err, fault.NotFound)
 	different := jobLike(im, unique)
 	different.Job.Recipe = recipe.Recipe{Variants: newRecipe().Variants[:1]}
 	try("another recipe", different, "")

@@ -62,6 +62,7 @@ CREATE INDEX jobs_by_state ON jobs (state, id);
 CREATE INDEX jobs_by_batch ON jobs (batch_id, id) WHERE batch_id <> '';
 CREATE INDEX jobs_by_tenant ON jobs (tenant, id) WHERE tenant <> '';
 CREATE INDEX jobs_by_expiry ON jobs (expires) WHERE expires IS NOT NULL;
+CREATE INDEX jobs_in_flight ON jobs (original) WHERE state IN ('scheduled', 'queued', 'running');
 CREATE INDEX jobs_scheduled ON jobs (not_before) WHERE state = 'scheduled';
 
 -- What hangs on a job has no foreign key to it: the check costs each change of a job a fifth more, and proves nothing, since whoever adds

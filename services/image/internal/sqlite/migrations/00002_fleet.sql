@@ -25,6 +25,7 @@ ALTER TABLE jobs ADD COLUMN expires INTEGER;
 CREATE INDEX jobs_by_batch ON jobs (batch_id, state) WHERE batch_id <> '';
 CREATE INDEX jobs_by_tenant ON jobs (tenant, id) WHERE tenant <> '';
 CREATE INDEX jobs_by_expiry ON jobs (expires) WHERE expires IS NOT NULL;
+CREATE INDEX jobs_in_flight ON jobs (original) WHERE state IN ('scheduled', 'queued', 'running');
 CREATE INDEX jobs_scheduled ON jobs (not_before) WHERE state = 'scheduled';
 CREATE INDEX results_by_digest ON results (digest);
 
