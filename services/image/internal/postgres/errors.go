@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -21,10 +22,15 @@ func classify(ctx context.Context, err error, doing string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case away(err) || conflicted(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		return fault.Wrap(err, fault.Unavailable, "STORE_UNAVAILABLE", "the job store does not answer (%s)", doing)
+		f := fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the job store does not answer (%s)", doing)
+		f.Err, f.RetryAfter = err, comeAgain
+		return f
 	}
 	return fault.Wrap(err, fault.Internal, "STORE_FAILED", "the job store failed (%s)", doing)
 }
+
+// comeAgain is when callers may ask again. It has them told at once, and not only after each manager was asked some times.
+const comeAgain = time.Second
 
 func code(err error) string {
 	var e *pgconn.PgError
