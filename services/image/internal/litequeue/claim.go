@@ -16,7 +16,7 @@ type claim struct {
 	topic string
 	limit int  // how many slots are free
 	idle  bool // nothing runs in the consumer
-	turns turns
+	turns job.Turns
 
 	leases []*lease
 	dead   bool      // something was set aside
@@ -57,10 +57,12 @@ func (q *Queue) take(t tx, c *claim) error {
 	}
 	limited := !strings.HasSuffix(c.topic, deadSuffix)
 	for len(c.leases) < c.limit {
-		m, any := c.turns.next(waiting)
+		class, any := c.turns.Next(func(class job.Class) bool { return len(waiting[class]) > 0 })
 		if !any {
 			break
 		}
+		m := waiting[class][0]
+		waiting[class] = waiting[class][1:]
 		switch {
 		case limited && m.lost >= q.cfg.MaxDeliveries:
 			c.dead = true

@@ -58,7 +58,7 @@ func (c *consumer) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	tries := 0
-	share := turns{}
+	share := job.Turns{}
 	for ctx.Err() == nil && !closed(c.q.ending) {
 		if free, idle := c.free(); more && free > 0 {
 			got := claim{topic: c.topic, limit: free, idle: idle, turns: share}

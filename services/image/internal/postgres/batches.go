@@ -22,7 +22,7 @@ func (s *Store) Batch(ctx context.Context, id job.BatchID) (b job.Batch, err err
 }
 
 func (s *Store) batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
-	b := job.Batch{ID: id, Counts: map[job.State]int{}}
+	b := job.Batch{ID: id}
 	err := s.db.QueryRowContext(ctx, "SELECT tenant, total, created FROM batches WHERE id = $1", text(id)).Scan(&b.Tenant, &b.Total, &b.Created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, fault.New(fault.NotFound, "BATCH_NOT_FOUND", "there is no batch %q", id)
@@ -31,30 +31,12 @@ func (s *Store) batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
 		return b, err
 	}
 	b.Created = b.Created.UTC()
-	b.Updated = b.Created
-	jobs, done := 0, 0
 	rows, err := s.db.QueryContext(ctx, "SELECT state, count(*), sum(percent)::bigint, max(updated) FROM jobs WHERE batch_id <> '' AND batch_id = $1 GROUP BY state", text(id))
-	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
-		var (
-			state      job.State
-			n, percent int
-			updated    sql.NullTime
-		)
-		if err := row.Scan(&state, &n, &percent, &updated); err != nil {
-			return none, err
-		}
-		if state.Ended() {
-			percent = 100 * n
-		}
-		b.Counts[state], jobs, done = n, jobs+n, done+percent
-		if t := when(updated); t.After(b.Updated) {
-			b.Updated = t
-		}
-		return none, nil
+	standings, err := all(rows, err, func(row scanner) (st job.Standing, _ error) {
+		var updated sql.NullTime
+		err := row.Scan(&st.State, &st.Jobs, &st.Percent, &updated)
+		st.Updated = when(updated)
+		return st, err
 	})
-	b.Percent = 100
-	if jobs > 0 {
-		b.Percent = done / jobs
-	}
-	return b, err
+	return b.Count(standings), err
 }

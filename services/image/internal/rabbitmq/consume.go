@@ -16,7 +16,7 @@ type consumer struct {
 	slots  int
 	handle job.Handler
 	ctx    context.Context // of handlers: it has Consume's values, not its end
-	turns  turns
+	turns  job.Turns
 	freed  chan struct{} // a handler returned
 
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ type consumer struct {
 func (q *Queue) Consume(ctx context.Context, topic string, slots int, handle job.Handler) error {
 	c := &consumer{
 		q: q, topic: topic, slots: max(slots, 1), handle: handle, ctx: context.WithoutCancel(ctx),
-		turns: turns{}, freed: make(chan struct{}, 1), running: map[*delivery]struct{}{}, held: map[job.Class]int{},
+		turns: job.Turns{}, freed: make(chan struct{}, 1), running: map[*delivery]struct{}{}, held: map[job.Class]int{},
 	}
 	if err := q.enter(c); err != nil {
 		return err

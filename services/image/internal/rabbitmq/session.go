@@ -233,7 +233,7 @@ func (s *session) dispatch() error {
 	}
 	free := s.c.slots - s.c.occupied()
 	for free > 0 {
-		class, any := s.c.turns.next(func(c job.Class) bool { return s.subs[c] != nil && len(s.subs[c].waits) > 0 })
+		class, any := s.c.turns.Next(func(c job.Class) bool { return s.subs[c] != nil && len(s.subs[c].waits) > 0 })
 		if !any {
 			break
 		}

@@ -18,7 +18,7 @@ func insertBatch(ctx context.Context, tx *sql.Tx, b job.Batch) error {
 
 // Batch implements job.Batches.
 func (s *Store) Batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
-	b := job.Batch{ID: id, Counts: map[job.State]int{}}
+	b := job.Batch{ID: id}
 	var created int64
 	err := s.reads.QueryRowContext(ctx, "SELECT tenant, total, created FROM batches WHERE id = ?", id).Scan(&b.Tenant, &b.Total, &created)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -28,30 +28,12 @@ func (s *Store) Batch(ctx context.Context, id job.BatchID) (job.Batch, error) {
 		return job.Batch{}, classify(err, "reading the batch")
 	}
 	b.Created = when(created)
-	b.Updated = b.Created
-	jobs, done := 0, 0
 	rows, err := s.reads.QueryContext(ctx, batchQuery, id)
-	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
-		var (
-			state      job.State
-			n, percent int
-			updated    int64
-		)
-		if err := row.Scan(&state, &n, &percent, &updated); err != nil {
-			return none, err
-		}
-		if state.Ended() {
-			percent = 100 * n
-		}
-		b.Counts[state], jobs, done = n, jobs+n, done+percent
-		if t := when(updated); t.After(b.Updated) {
-			b.Updated = t
-		}
-		return none, nil
+	standings, err := all(rows, err, func(row scanner) (st job.Standing, _ error) {
+		var updated int64
+		err := row.Scan(&st.State, &st.Jobs, &st.Percent, &updated)
+		st.Updated = when(updated)
+		return st, err
 	})
-	b.Percent = 100
-	if jobs > 0 {
-		b.Percent = done / jobs
-	}
-	return b, classify(err, "counting the batch's jobs")
+	return b.Count(standings), classify(err, "counting the batch's jobs")
 }
