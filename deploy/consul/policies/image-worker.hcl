@@ -1,0 +1,7 @@
+# Registers itself, under its own name and no other.
+service "calotype-image-worker" { policy = "write" }
+# Finds the nodes of every service, on whichever server.
+service_prefix "calotype-" { policy = "read" }
+node_prefix "" { policy = "read" }
+# Follows the live configuration.
+key "calotype/config" { policy = "read" }

@@ -1,0 +1,3 @@
+# Finds the nodes of every service, on whichever server.
+service_prefix "calotype-" { policy = "read" }
+node_prefix "" { policy = "read" }
