@@ -28,12 +28,13 @@ func OtherVariables() []string {
 var errVersion = errors.New("version")
 
 // Configure fills cfg, which holds the defaults, from --config FILE (or CALOTYPE_CONFIG), the environment and the flags in args.
-// It answers --help and --version itself, by an error that Main takes for success.
+// It answers --help, --version and --check itself, by an error that Main takes for success.
 func Configure(name string, cfg any, args []string) error {
 	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	fs.SortFlags = false
 	file := fs.String("config", os.Getenv(EnvPrefix+"CONFIG"), "a YAML file of settings")
 	version := fs.Bool("version", false, "tell the version and the commit, and end")
+	asks := fs.Bool("check", false, "ask the process that runs here with these settings whether it is ready, and end")
 	config.AddFlags(fs, cfg)
 	fs.Usage = func() {
 		fmt.Printf("Usage: %s [flags]\n\nEvery flag can be a key of the file, or a variable: --log.level is log.level and %sLOG__LEVEL.\n\n%s",
@@ -67,6 +68,9 @@ func Configure(name string, cfg any, args []string) error {
 		f := fault.New(fault.Invalid, "BAD_CONFIG", "the configuration is wrong")
 		f.Fields = unknown
 		return f
+	}
+	if err == nil && *asks {
+		return check(cfg)
 	}
 	return err
 }
@@ -143,7 +147,7 @@ func Signals(name string) context.Context {
 
 func exitCode(name string, err error) int {
 	switch {
-	case err == nil, errors.Is(err, pflag.ErrHelp), errors.Is(err, errVersion):
+	case err == nil, errors.Is(err, pflag.ErrHelp), errors.Is(err, errVersion), errors.Is(err, errChecked):
 		return 0
 	case fault.ReasonOf(err) == "BAD_CONFIG":
 		f := fault.As(err)
