@@ -1,4 +1,4 @@
-// Package servers runs the real servers that tests talk to, Consul, Jaeger, RabbitMQ and Postgres, each on free ports of
+// Package servers runs the real servers that tests talk to, Consul, Jaeger, RabbitMQ, Postgres and an S3, each on free ports of
 // the loopback interface, and any other program, for as long as the test lasts. `make test` provides the programs; a test that lacks one fails.
 package servers
 
@@ -40,11 +40,7 @@ func folder() string {
 // ToolFolder returns the folder of a tool of tools/go.mod, which is built when it is not there.
 func ToolFolder(t testing.TB, name string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "calotype").Output()
-	if err != nil {
-		t.Fatalf("find the checkout: %v", err)
-	}
-	dir, err := exec.CommandContext(t.Context(), filepath.Join(strings.TrimSpace(string(out)), "tools", "provision", "tools.sh"), name).Output()
+	dir, err := exec.CommandContext(t.Context(), filepath.Join(checkout(t), "tools", "provision", "tools.sh"), name).Output()
 	if err != nil {
 		t.Fatalf("tools.sh %s: %v", name, err)
 	}

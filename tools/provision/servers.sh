@@ -1,12 +1,13 @@
 #!/bin/sh
-# servers.sh [consul] [jaeger] [rabbitmq] [postgres] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
-# One that is on the PATH is taken as it is. Consul and Jaeger are built from their Go modules, at the versions below, once a machine,
+# servers.sh [consul] [jaeger] [s3] [rabbitmq] [postgres] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# One that is on the PATH is taken as it is. Consul, Jaeger and an S3 (versitygw) are built from their Go modules, at the versions below, once a machine,
 # into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others. Redis is only
 # compared with, by the benchmarks: it is not among those that are got when none is named.
 set -eu
 
 consul_version=v1.20.1
 jaeger_version=v1.76.0
+s3_version=v1.8.0
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=${CALOTYPE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/calotype/bin}
@@ -41,12 +42,18 @@ build_jaeger() {
   go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/all-in-one
 }
 
-[ $# -gt 0 ] || set -- consul jaeger rabbitmq postgres
+build_s3() {
+  source=$(unpack github.com/versity/versitygw $s3_version) && cd "$source" || return 1
+  go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/versitygw
+}
+
+[ $# -gt 0 ] || set -- consul jaeger s3 rabbitmq postgres
 mkdir -p "$out"
 for name; do
   case $name in
   consul) binary=consul version=$consul_version minutes=6 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
+  s3) binary=versitygw version=$s3_version minutes=3 ;;
   rabbitmq|postgres|redis) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac
