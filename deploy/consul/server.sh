@@ -8,6 +8,7 @@ umask 077
 
 secrets=${SECRETS:-/run/secrets}
 rendered=${RENDERED:-/run/consul}
+folder=${FOLDER:-/etc/consul}
 servers=${CONSUL_SERVERS:-consul-1,consul-2,consul-3}
 node=${CONSUL_NODE:-$(hostname)}
 
@@ -40,4 +41,4 @@ cat >"$rendered/secrets.json" <<JSON
 }
 JSON
 
-exec consul agent -config-file=/etc/consul/server.json -config-file="$rendered/secrets.json" "$@"
+exec consul agent -config-file="$folder/server.json" -config-file="$rendered/secrets.json" "$@"

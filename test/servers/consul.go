@@ -6,10 +6,12 @@ import (
 	"testing"
 )
 
-// Consul is a Consul agent in development mode: one server that keeps everything in memory.
+// Consul is a Consul agent: by itself in development mode, where it keeps everything in memory, or one server of a cluster.
 type Consul struct {
 	*Process
 	Addr string // of the HTTP API, host:port
+
+	token string // may do everything, where a token is needed
 }
 
 // NewConsul starts an agent and returns when it has elected itself and answers consistent reads.
