@@ -3,14 +3,11 @@ package chaos
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -18,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	imagev1 "calotype/proto/image/v1"
+	"calotype/test/chaos/internal/ledger"
 )
 
 const (
@@ -35,14 +31,14 @@ const (
 func TestLedger(t *testing.T) {
 	seconds, seed, brokers := number(t, "CHAOS_SECONDS", 45), number(t, "CHAOS_SEED", time.Now().UnixNano()), number(t, "CHAOS_BROKERS", 1)
 	t.Logf("CHAOS_SEED=%d CHAOS_SECONDS=%d CHAOS_BROKERS=%d", seed, seconds, brokers)
-	hook, secret := newReceiver(t)
+	hook, hookURL, secret := newReceiver(t)
 	c := newCluster(t, plan{brokers: int(brokers), managers: 2, workers: 3, worker: "worker", webhookSecret: secret})
 	pictures := pictures(t, 8)
-	query := url.Values{"variants": {"small:w_120,f_webp,q_80", "square:w_64,h_64,c_fill,f_jpg"}, "webhook_url": {hook.URL}}
+	query := url.Values{"variants": {"small:w_120,f_webp,q_80", "square:w_64,h_64,c_fill,f_jpg"}, "webhook_url": {hookURL}}
 	want := expected(t, c, pictures, query)
 
-	book := &ledger{}
-	load := &loader{base: c.base, query: query, pictures: pictures, ledger: book}
+	book := &ledger.Ledger{}
+	load := &loader{Caller: c.Caller, query: query, pictures: pictures, ledger: book}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 	defer cancel()
 	began := time.Now()
@@ -53,32 +49,40 @@ func TestLedger(t *testing.T) {
 	<-done
 	ended := time.Now()
 	t.Logf("what went wrong:\n%s", strings.Join(p.told, "\n"))
+	acked := book.Acked()
+	refused, givenUp := book.Refusals()
 	t.Logf("%d uploads acknowledged, after p50 %v, p99 %v, longest %v; %d tries were refused on the way, %d uploads given up",
-		len(book.acked), book.quantile(0.5), book.quantile(0.99), book.quantile(1), book.refusals, len(book.lost))
-	if len(book.acked) == 0 {
+		len(acked), book.Quantile(0.5), book.Quantile(0.99), book.Quantile(1), refused, givenUp)
+	if len(acked) == 0 {
 		t.Fatal("nothing was acknowledged")
 	}
 
 	settled(t, c, endWithin)
 	t.Logf("every job has ended %v after the last upload", time.Since(ended).Round(time.Second))
-	audit(t, c, book, want)
+	auditor := &ledger.Auditor{Caller: c.Caller, Want: want}
+	for _, f := range auditor.Audit(t.Context(), acked) {
+		if f.Err != nil {
+			t.Error(f.Err)
+		}
+	}
+	if jobs, most := count(t, c), len(want)+len(acked)+givenUp; jobs > most {
+		t.Errorf("there are %d jobs of %d uploads", jobs, most)
+	}
 	eventually(t, "the last webhooks", 2*time.Minute, func() error {
-		for _, e := range book.acked {
-			if hook.of(e.job) == 0 {
-				return fmt.Errorf("none of %s", e.job)
+		for _, e := range acked {
+			if hook.Of(e.Job) == 0 {
+				return fmt.Errorf("none of %s", e.Job)
 			}
 		}
 		return nil
 	})
-	for _, e := range book.acked {
-		if n := hook.of(e.job); n != 1 {
-			t.Errorf("%s has %d webhooks", e.job, n)
+	for _, e := range acked {
+		if n := hook.Of(e.Job); n != 1 {
+			t.Errorf("%s has %d webhooks", e.Job, n)
 		}
 	}
-	hook.mu.Lock()
-	defer hook.mu.Unlock()
-	t.Logf("one webhook for each, of which %d came more than once under the same id", hook.copies)
-	for _, w := range hook.wrong {
+	t.Logf("one webhook for each, of which %d came more than once under the same id", hook.Copies())
+	for _, w := range hook.Wrong() {
 		t.Error(w)
 	}
 }
@@ -118,15 +122,15 @@ func pictures(t *testing.T, n int) (all [][]byte) {
 // expected makes each picture's variants once while all is well, and gives the digests by picture and name.
 func expected(t *testing.T, c *cluster, pictures [][]byte, query url.Values) []map[string]string {
 	t.Helper()
-	book := &ledger{}
-	l := &loader{base: c.base, query: query, pictures: pictures, ledger: book}
+	book := &ledger.Ledger{}
+	l := &loader{Caller: c.Caller, query: query, pictures: pictures, ledger: book}
 	all := make([]map[string]string, len(pictures))
 	for i := range pictures {
-		e := &entry{key: fmt.Sprintf("before-%d", i), picture: i}
+		e := &ledger.Entry{Key: fmt.Sprintf("before-%d", i), Picture: i}
 		l.upload(e)
 		eventually(t, "the first jobs", endWithin, func() error {
 			j := &imagev1.Job{}
-			if err := fetch(t.Context(), c.base+"/v1/jobs/"+e.job, j); err != nil {
+			if err := c.Fetch(t.Context(), "/v1/jobs/"+e.Job, j); err != nil {
 				return err
 			}
 			if j.GetState() != imagev1.Job_SUCCEEDED {
@@ -145,94 +149,20 @@ func expected(t *testing.T, c *cluster, pictures [][]byte, query url.Values) []m
 // settled waits until no job is left that has not ended.
 func settled(t *testing.T, c *cluster, within time.Duration) {
 	t.Helper()
-	eventually(t, "every job has ended", within, func() error { return unfinished(t.Context(), c, 1000) })
+	eventually(t, "every job has ended", within, func() error { return ledger.Unfinished(t.Context(), c.Caller, 1000) })
 }
 
-// unfinished fails while there is a job that has not ended; it counts them as far as a page goes.
-func unfinished(ctx context.Context, c *cluster, page int) error {
-	for _, state := range []string{"QUEUED", "RUNNING", "SCHEDULED"} {
-		left := &imagev1.ListJobsResponse{}
-		if err := fetch(ctx, fmt.Sprintf("%s/v1/jobs?page_size=%d&state=%s", c.base, page, state), left); err != nil {
-			return err
-		}
-		if n := len(left.GetJobs()); n > 0 {
-			return fmt.Errorf("%d jobs are %s, for example %v", n, state, left.GetJobs()[0])
-		}
-	}
-	return nil
-}
-
-// audit compares every entry with what is there now.
-func audit(t *testing.T, c *cluster, book *ledger, want []map[string]string) {
+// count tells how many jobs there are.
+func count(t *testing.T, c *cluster) (jobs int) {
 	t.Helper()
-	seen := map[string]string{}
-	var g errgroup.Group
-	g.SetLimit(8)
-	for _, e := range book.acked {
-		if other, twice := seen[e.job]; twice {
-			t.Errorf("%s and %s were answered with the same job %s", other, e.key, e.job)
-		}
-		seen[e.job] = e.key
-		g.Go(func() error {
-			if err := check(t.Context(), c, e, want[e.picture]); err != nil {
-				t.Errorf("%s, job %s: %v", e.key, e.job, err)
-			}
-			return nil
-		})
-	}
-	_ = g.Wait()
-	jobs, token := 0, ""
-	for {
+	for token := ""; ; {
 		page := &imagev1.ListJobsResponse{}
-		if err := fetch(t.Context(), c.base+"/v1/jobs?page_size=1000&page_token="+token, page); err != nil {
+		if err := c.Fetch(t.Context(), "/v1/jobs?page_size=1000&page_token="+token, page); err != nil {
 			t.Fatal(err)
 		}
 		jobs += len(page.GetJobs())
 		if token = page.GetNextPageToken(); token == "" {
-			break
+			return jobs
 		}
 	}
-	if most := len(want) + len(book.acked) + len(book.lost); jobs > most {
-		t.Errorf("there are %d jobs of %d uploads", jobs, most)
-	}
-}
-
-func check(ctx context.Context, c *cluster, e *entry, want map[string]string) error {
-	j := &imagev1.Job{}
-	if err := fetch(ctx, c.base+"/v1/jobs/"+e.job, j); err != nil {
-		return err
-	}
-	if j.GetState() != imagev1.Job_SUCCEEDED {
-		return fmt.Errorf("it ended %v after %d attempts: %v", j.GetState(), j.GetAttempts(), j.GetFailure())
-	}
-	for _, r := range j.GetResults() {
-		if want[r.GetName()] != r.GetDigest() {
-			return fmt.Errorf("variant %s is %s, not %s", r.GetName(), r.GetDigest(), want[r.GetName()])
-		}
-		a, err := send(ctx, http.MethodGet, c.base+"/v1/images/"+e.image+"/variants/"+r.GetName(), nil, nil)
-		if err != nil {
-			return err
-		}
-		if sum := sha256.Sum256(a.body); a.status != http.StatusOK || hex.EncodeToString(sum[:]) != r.GetDigest() {
-			return fmt.Errorf("variant %s is answered with %d and the sha256 %x, not %s", r.GetName(), a.status, sum, r.GetDigest())
-		}
-	}
-	if len(j.GetResults()) != len(want) {
-		return fmt.Errorf("it has %d results, not %d", len(j.GetResults()), len(want))
-	}
-	a, err := send(ctx, http.MethodGet, c.base+"/v1/jobs/"+e.job+"/events", nil, nil)
-	if err != nil {
-		return err
-	}
-	ends := 0
-	for line := range strings.Lines(string(a.body)) {
-		switch strings.TrimSpace(line) {
-		case "event: succeeded", "event: failed", "event: cancelled", "event: dead":
-			ends++
-		}
-	}
-	if ends != 1 {
-		return fmt.Errorf("it has %d terminal events:\n%s", ends, a.body)
-	}
-	return nil
 }

@@ -10,18 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"calotype/test/caller"
 	"calotype/test/servers"
 )
 
 // cluster is Calotype as many processes around a real registry, queue and database.
 type cluster struct {
-	t        *testing.T
-	base     string // the gateway
-	env      []string
-	postgres *servers.Postgres
-	rabbit   *servers.RabbitMQCluster
-	managers []*node
-	workers  []*node
+	*caller.Caller // of the gateway
+	t              *testing.T
+	env            []string
+	postgres       *servers.Postgres
+	rabbit         *servers.RabbitMQCluster
+	managers       []*node
+	workers        []*node
 }
 
 // node is a process of Calotype. A manager reaches each of the brokers through a relay of its own.
@@ -43,7 +44,7 @@ func newCluster(t *testing.T, p plan) *cluster {
 	c := &cluster{t: t, postgres: servers.NewPostgres(t), rabbit: servers.NewRabbitMQCluster(t, p.brokers)}
 	consul := servers.NewConsul(t)
 	front := servers.FreePort(t)
-	c.base = "http://" + front
+	c.Caller = caller.New("http://" + front)
 	c.env = []string{
 		"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + consul.Addr,
 		"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn", "CALOTYPE_TRACING__SAMPLER=off",
@@ -82,13 +83,14 @@ func newCluster(t *testing.T, p plan) *cluster {
 func (c *cluster) start(name, program string, more ...string) *servers.Process {
 	c.t.Helper()
 	ops := servers.FreePort(c.t)
+	asked := caller.New("http://" + ops)
 	return servers.Run(c.t, servers.Program{
 		Path: filepath.Join(bin, program),
 		Env:  append(append(slices.Clone(c.env), "CALOTYPE_OPS__LISTEN="+ops), more...),
 		Ready: func(ctx context.Context, _ *servers.Process) error {
-			a, err := send(ctx, http.MethodGet, "http://"+ops+"/readyz", nil, nil)
-			if err == nil && a.status != http.StatusOK {
-				err = fmt.Errorf("%s is not ready: %s", name, a.body)
+			a, err := asked.Get(ctx, "/readyz")
+			if err == nil && a.Status != http.StatusOK {
+				err = fmt.Errorf("%s is not ready: %v", name, a)
 			}
 			return err
 		},

@@ -1,45 +1,22 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
-	imagev1 "calotype/proto/image/v1"
+	"calotype/test/caller"
+	"calotype/test/chaos/internal/ledger"
 )
-
-// entry is what a caller knows of one upload.
-type entry struct {
-	key     string // of idempotency
-	picture int
-	tries   int
-	took    time.Duration // until it was acknowledged
-	image   string
-	job     string
-}
-
-// ledger keeps what was acknowledged.
-type ledger struct {
-	mu       sync.Mutex
-	acked    []*entry
-	lost     []error // uploads that nobody acknowledged in time: allowed, and told
-	refusals int     // answers other than 201 on the way
-}
 
 // loader uploads pictures and asks for a job on each, at a steady rate whatever the answers (an open loop).
 type loader struct {
-	base     string
+	*caller.Caller
 	query    url.Values
 	pictures [][]byte
-	ledger   *ledger
+	ledger   *ledger.Ledger
 	done     sync.WaitGroup
 }
 
@@ -53,7 +30,7 @@ func (l *loader) run(ctx context.Context, beat time.Duration) {
 	for n := 0; ; n++ {
 		select {
 		case <-tick.C:
-			l.done.Go(func() { l.upload(&entry{key: fmt.Sprintf("chaos-%d", n), picture: n % len(l.pictures)}) })
+			l.done.Go(func() { l.upload(&ledger.Entry{Key: fmt.Sprintf("chaos-%d", n), Picture: n % len(l.pictures)}) })
 		case <-ctx.Done():
 			l.done.Wait()
 			return
@@ -62,65 +39,28 @@ func (l *loader) run(ctx context.Context, beat time.Duration) {
 }
 
 // upload tries until it is acknowledged, under one idempotency key.
-func (l *loader) upload(e *entry) {
+func (l *loader) upload(e *ledger.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), callerPatience)
 	defer cancel()
 	began := time.Now()
 	for {
-		e.tries++
-		err := l.once(ctx, e)
-		l.ledger.mu.Lock()
+		err := l.once(ctx, e, began)
 		if err == nil {
-			e.took = time.Since(began)
-			l.ledger.acked = append(l.ledger.acked, e)
-			l.ledger.mu.Unlock()
 			return
 		}
-		l.ledger.refusals++
-		if ctx.Err() != nil {
-			l.ledger.lost = append(l.ledger.lost, fmt.Errorf("%s: %w", e.key, err))
-			l.ledger.mu.Unlock()
-			return
-		}
-		l.ledger.mu.Unlock()
 		select {
 		case <-time.After(250 * time.Millisecond): // a caller's pause before the next try
 		case <-ctx.Done():
+			l.ledger.GiveUp(fmt.Errorf("%s: %w", e.Key, err))
+			return
 		}
 	}
 }
 
-func (l *loader) once(ctx context.Context, e *entry) error {
+func (l *loader) once(ctx context.Context, e *ledger.Entry, began time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	header := http.Header{"Content-Type": {"application/octet-stream"}, "Idempotency-Key": {e.key}}
-	a, err := send(ctx, http.MethodPost, l.base+"/v1/images?"+l.query.Encode(), header, bytes.NewReader(l.pictures[e.picture]))
-	if err != nil {
-		return err
-	}
-	if a.status != http.StatusCreated {
-		return fmt.Errorf("%d: %s", a.status, a.body)
-	}
-	made := &imagev1.CreateImageResponse{}
-	if err := protojson.Unmarshal(a.body, made); err != nil {
-		return err
-	}
-	if made.GetJob() == nil {
-		return errors.New("it was acknowledged without its job")
-	}
-	e.image, e.job = made.GetImage().GetId(), made.GetJob().GetId()
-	return nil
-}
-
-// quantile of how long callers waited for the acknowledgement.
-func (l *ledger) quantile(q float64) time.Duration {
-	var took []time.Duration
-	for _, e := range l.acked {
-		took = append(took, e.took)
-	}
-	if len(took) == 0 {
-		return 0
-	}
-	slices.Sort(took)
-	return took[int(q*float64(len(took)-1))]
+	a, err := l.Upload(ctx, e.Key, l.query, l.pictures[e.Picture])
+	e.Took = time.Since(began)
+	return l.ledger.Take(e, a, err)
 }

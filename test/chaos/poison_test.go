@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	imagev1 "calotype/proto/image/v1"
+	"calotype/test/chaos/internal/ledger"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // Five jobs that kill whatever process works on them, among five hundred that do not: the five are dead after three deliveries each, and
 // the others, those that ran beside them included, succeed.
 func TestPoison(t *testing.T) {
-	_, secret := newReceiver(t)
+	_, _, secret := newReceiver(t)
 	c := newCluster(t, plan{brokers: 1, managers: 1, workers: 2, worker: "fragile", webhookSecret: secret})
 	good := c.image(t, pictures(t, 1)[0])
 	alone := c.jobs(t, good, goodJobs)
@@ -55,12 +55,12 @@ func TestPoison(t *testing.T) {
 
 func (c *cluster) image(t *testing.T, data []byte) string {
 	t.Helper()
-	a, err := send(t.Context(), http.MethodPost, c.base+"/v1/images", nil, bytes.NewReader(data))
-	if err != nil || a.status != http.StatusCreated {
-		t.Fatalf("uploading: %v, %d: %s", err, a.status, a.body)
+	a, err := c.Upload(t.Context(), "", nil, data)
+	if err != nil {
+		t.Fatal(err)
 	}
-	made := &imagev1.CreateImageResponse{}
-	if err := protojson.Unmarshal(a.body, made); err != nil {
+	made, err := a.Created()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return made.GetImage().GetId()
@@ -75,15 +75,15 @@ func (c *cluster) jobs(t *testing.T, image string, n int) []string {
 	for i := range n {
 		g.Go(func() error {
 			body := fmt.Sprintf(`{"image_id": %q, "variants": ["a:w_64,f_webp"]}`, image)
-			a, err := send(t.Context(), http.MethodPost, c.base+"/v1/jobs", nil, strings.NewReader(body))
+			a, err := c.Send(t.Context(), http.MethodPost, "/v1/jobs", nil, strings.NewReader(body))
 			if err != nil {
 				return err
 			}
 			j := &imagev1.Job{}
-			if a.status != http.StatusCreated {
-				return fmt.Errorf("%d: %s", a.status, a.body)
+			if a.Status != http.StatusCreated {
+				return fmt.Errorf("%v", a)
 			}
-			err = protojson.Unmarshal(a.body, j)
+			err = protojson.Unmarshal(a.Body, j)
 			ids[i] = j.GetId()
 			return err
 		})
@@ -103,7 +103,7 @@ func (c *cluster) await(t *testing.T) {
 				n.Start()
 			}
 		}
-		return unfinished(t.Context(), c, 1)
+		return ledger.Unfinished(t.Context(), c.Caller, 1)
 	})
 }
 
@@ -112,7 +112,7 @@ func (c *cluster) job(t *testing.T, id string) *imagev1.Job {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	j := &imagev1.Job{}
-	if err := fetch(ctx, c.base+"/v1/jobs/"+url.PathEscape(id), j); err != nil {
+	if err := c.Fetch(ctx, "/v1/jobs/"+url.PathEscape(id), j); err != nil {
 		t.Fatal(err)
 	}
 	return j
