@@ -116,25 +116,38 @@ type watch struct {
 
 var watches = sync.Pool{New: func() any {
 	w := &watch{}
-	w.opts = append(make([]grpc.CallOption, 0, 8), grpc.Peer(&w.peer), grpc.Trailer(&w.trailer))
+	w.opts = append(make([]grpc.CallOption, 0, 8), grpc.Peer(&w.peer))
 	return w
 }}
+
+// observe adds the options of a call, and tells where its trailer comes: a caller who wants it gets the one copy that is made.
+func (w *watch) observe(every, own []grpc.CallOption) *metadata.MD {
+	w.opts = append(append(w.opts, every...), own...)
+	for _, o := range own {
+		if t, ok := o.(grpc.TrailerCallOption); ok {
+			*t.TrailerAddr = nil // an attempt before this one may have left its own
+			return t.TrailerAddr
+		}
+	}
+	w.opts = append(w.opts, grpc.Trailer(&w.trailer))
+	return &w.trailer
+}
 
 // invoke is one attempt of a unary call.
 func (c *Client) invoke(ctx context.Context, n *cluster.Node, t *try, rsp any, own *attempt) (verdict, error) {
 	w := watches.Get().(*watch)
 	defer func() {
 		w.peer, w.trailer = peer.Peer{}, nil
-		clear(w.opts[2:])
-		w.opts = w.opts[:2]
+		clear(w.opts[1:])
+		w.opts = w.opts[:1]
 		watches.Put(w)
 	}()
-	w.opts = append(w.opts, t.extra.grpc...)
+	trailer := w.observe(c.every, t.extra.grpc)
 	began := cluster.Clock()
 	err := n.Conn.Invoke(t.onWire(t.extra.context(outgoing(ctx)), own), t.method.full, t.req.Body(), rsp, w.opts...)
 	v := answered
 	if err != nil {
-		v = c.judge(err, w.peer.Addr == nil, len(w.trailer) > 0)
+		v = c.judge(err, w.peer.Addr == nil, len(*trailer) > 0)
 	}
 	v.tell(n, began, cluster.Clock())
 	return v, err

@@ -26,7 +26,8 @@ import (
 type Client struct {
 	cfg     ClientConfig
 	dial    []grpc.DialOption
-	mark    string // never leaves the client; see dialer
+	every   []grpc.CallOption // of every call
+	mark    string            // never leaves the client; see dialer
 	allow   []string
 	methods methods
 
@@ -67,7 +68,7 @@ var _ client.Client = (*Client)(nil)
 func NewClient(cfg ClientConfig, opts ...client.Option) *Client {
 	cfg = cfg.withDefaults()
 	mark := "\x1f" + rand.Text() + "\x1f"
-	c := &Client{cfg: cfg, dial: cfg.dialOptions(), mark: mark, allow: slices.Clone(forwarded), groups: map[string]*group{}}
+	c := &Client{cfg: cfg, dial: cfg.dialOptions(), every: cfg.callOptions(), mark: mark, allow: slices.Clone(forwarded), groups: map[string]*group{}}
 	for _, k := range cfg.Forward {
 		c.allow = append(c.allow, strings.ToLower(k))
 	}

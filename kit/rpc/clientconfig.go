@@ -80,6 +80,11 @@ func dialer(mark string) func(ctx context.Context, addr string) (net.Conn, error
 	}
 }
 
+// callOptions are those of every call. As default options of the connections they would cost each call a list of its own.
+func (c ClientConfig) callOptions() []grpc.CallOption {
+	return []grpc.CallOption{grpc.MaxCallRecvMsgSize(c.Limits.MaxRecv), grpc.MaxCallSendMsgSize(c.Limits.MaxSend)}
+}
+
 // dialOptions builds what connections are made with.
 func (c ClientConfig) dialOptions() []grpc.DialOption {
 	creds := insecure.NewCredentials()
@@ -94,7 +99,6 @@ func (c ClientConfig) dialOptions() []grpc.DialOption {
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second, PermitWithoutStream: true}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.Limits.MaxRecv), grpc.MaxCallSendMsgSize(c.Limits.MaxSend)),
 		grpc.WithIdleTimeout(0),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connWindow),

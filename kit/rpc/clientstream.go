@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	"go-micro.dev/v4/client"
@@ -107,7 +108,7 @@ func (s *clientStream) openOn(n *cluster.Node) (cs grpc.ClientStream, err error)
 		ctx = s.begin(ctx, n)
 	}
 	open := func(ctx context.Context, _ *registry.Node, _ client.Request, _ any, _ client.CallOptions) error {
-		cs, err = n.Conn.NewStream(s.extra.context(outgoing(ctx)), s.desc, s.method.full, s.extra.grpc...)
+		cs, err = n.Conn.NewStream(s.extra.context(outgoing(ctx)), s.desc, s.method.full, slices.Concat(s.c.every, s.extra.grpc)...)
 		return err
 	}
 	if werr := wrapCall(s.opts.CallWrappers, open)(ctx, n.Registry, s.req, client.Stream(s), s.opts); werr != nil {

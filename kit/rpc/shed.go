@@ -33,7 +33,7 @@ const ReasonOverloaded = "OVERLOADED"
 // Shedding bounds how many calls and streams a server handles at once.
 //
 // Unary calls: the limit is found by how long calls take (failsafe-go's adaptive limiter): it falls while more calls at once only
-// make each of them slower. Above it calls wait, as long as the queue for their priority lasts: interactive ones up to as many
+// make each of them slower; a quarter of Min is free and not measured. Above it calls wait, as long as the queue for their priority lasts: interactive ones up to as many
 // as the limit, normal ones up to half of that, bulk ones not at all, and a tenth of the limit is kept from them. The others
 // are turned away at once, with UNAVAILABLE and RetryInfo.
 //
@@ -59,6 +59,7 @@ func (s Shedding) withDefaults() Shedding {
 // shedder admits calls.
 type shedder struct {
 	cfg     Shedding
+	free    int64 // calls that the limiter need not know of: asking it takes a hundredth of what a small request takes in all
 	limiter adaptivelimiter.AdaptiveLimiter[any]
 	// The limiter's own figures are behind its lock.
 	limit, running atomic.Int64
@@ -69,19 +70,23 @@ func newShedder(cfg Shedding) *shedder {
 	if cfg.Off {
 		return nil
 	}
-	low, high := uint(cfg.Min), uint(cfg.Max)
-	s := &shedder{cfg: cfg}
-	s.limit.Store(int64(min(2*low, high)))
+	s := &shedder{cfg: cfg, free: int64(cfg.Min / 4)}
+	low, high, first := cfg.Min-cfg.Min/4, cfg.Max-cfg.Min/4, min(2*cfg.Min, cfg.Max)-cfg.Min/4
+	s.limit.Store(int64(first) + s.free)
 	s.limiter = adaptivelimiter.NewBuilder[any]().
-		WithLimits(low, high, min(2*low, high)).
+		WithLimits(uint(low), uint(high), uint(first)).
 		WithRecentWindow(250*time.Millisecond, 5*time.Second, 20).
-		OnLimitChanged(func(e adaptivelimiter.LimitChangedEvent) { s.limit.Store(int64(e.NewLimit)) }).
+		OnLimitChanged(func(e adaptivelimiter.LimitChangedEvent) { s.limit.Store(int64(e.NewLimit) + s.free) }).
 		Build()
 	return s
 }
 
-// admit gives what ends the call, or the reason why it is turned away.
+// admit gives what ends the call, which is nil for one that the limiter need not know of, or the reason why it is turned away.
 func (s *shedder) admit(ctx context.Context) (adaptivelimiter.Permit, error) {
+	if s.running.Load() < s.free {
+		s.running.Add(1)
+		return nil, nil
+	}
 	limit := int(s.limit.Load())
 	near := int(s.running.Load()) >= limit*9/10
 	if !near || priorityOf(ctx) != Bulk {
@@ -122,6 +127,9 @@ func overloaded() error {
 // done tells the limiter how long a call took. One that was left says nothing of how long it would have.
 func (s *shedder) done(permit adaptivelimiter.Permit, err error) {
 	s.running.Add(-1)
+	if permit == nil {
+		return
+	}
 	if err != nil {
 		if c := Status(err).Code(); c == codes.Canceled || c == codes.DeadlineExceeded {
 			permit.Drop()
