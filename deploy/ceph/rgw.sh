@@ -1,0 +1,46 @@
+# The S3 gateway. The first of several makes the pools and the user; the others wait for it at a lock.
+
+wait_for_identity
+write_conf
+
+access=$(cat "${CEPH_S3_ACCESS_KEY_FILE:-/run/secrets/s3-access-key}")
+secret=$(cat "${CEPH_S3_SECRET_KEY_FILE:-/run/secrets/s3-secret-key}")
+[ -n "$access" ] && [ -n "$secret" ] || fail "the S3 access key or secret key is empty"
+
+make_pools() {
+  {
+    for pool in .rgw.root:1 default.rgw.log:4 default.rgw.control:2 default.rgw.meta:4 \
+      default.rgw.buckets.index:8 default.rgw.buckets.data:16 default.rgw.buckets.non-ec:4; do
+      echo "osd pool create ${pool%:*} ${pool#*:}"
+      echo "osd pool application enable ${pool%:*} rgw"
+    done
+  } | ceph
+}
+
+# The user's keys become exactly the given pair.
+make_user() {
+  radosgw-admin user info --uid calotype >/dev/null 2>&1 ||
+    radosgw-admin user create --uid calotype --display-name Calotype --access-key "$access" --secret-key "$secret" >/dev/null
+  radosgw-admin key create --uid calotype --key-type s3 --access-key "$access" --secret-key "$secret" >/dev/null
+  radosgw-admin user info --uid calotype |
+    python3 -c 'import json, sys; [print(k["access_key"]) for k in json.load(sys.stdin)["keys"]]' |
+    while read -r key; do
+      [ "$key" = "$access" ] || radosgw-admin key rm --uid calotype --key-type s3 --access-key "$key" >/dev/null
+    done
+}
+
+done_=$CLUSTER/s3-$(printf '%s %s' "$access" "$secret" | sha256sum | cut -c 1-16)
+if [ ! -e "$done_" ]; then
+  exec 9>$SHARED/s3.lock
+  flock 9
+  if [ ! -e "$done_" ]; then
+    wait_for_mons
+    say "making pools and the S3 user"
+    make_pools
+    make_user
+    rm -f $CLUSTER/s3-*
+    touch "$done_"
+  fi
+  exec 9>&-
+fi
+exec radosgw -f -n client.rgw
