@@ -260,11 +260,11 @@ func TestConsulAwayMeansNobodyLeads(t *testing.T) {
 func TestLeadingGoesOnWithTheNextAgent(t *testing.T) {
 	// Two ways to one Consul, the first of which goes away.
 	consul := servers.NewConsul(t)
-	way := newRelay(t, consul.Addr)
-	a := newProcess(t, "a", at(3*time.Second, way.addr(), consul.Addr))
+	way := servers.NewRelay(t, consul.Addr)
+	a := newProcess(t, "a", at(3*time.Second, way.Addr(), consul.Addr))
 	one := a.stand(t, "sweep")
 	first := one.next(t, soon)
-	way.close()
+	way.Cut()
 	h, err := a.Leader(t.Context(), "sweep")
 	if err != nil {
 		t.Fatal(err)

@@ -41,22 +41,8 @@ func (c *receivedContext) Value(key any) any {
 	return c.md
 }
 
-// microKey is the key under which go-micro keeps its metadata in a context, seen by asking a context that remembers.
-var microKey = func() any {
-	asked := &keyContext{Context: context.Background()}
-	micrometa.FromContext(asked)
-	return asked.key
-}()
-
-type keyContext struct {
-	context.Context
-	key any
-}
-
-func (c *keyContext) Value(key any) any {
-	c.key = key
-	return nil
-}
+// microKey is the key under which go-micro keeps its metadata in a context.
+var microKey = incoming.KeyOf(func(ctx context.Context) { micrometa.FromContext(ctx) })
 
 // withheld takes out of a call's context what the handler that makes the call received, all but the allow-list: go-micro keeps
 // what came in and what goes out in one map, and a caller's credentials must not travel on by themselves. It runs before the

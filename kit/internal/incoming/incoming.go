@@ -25,12 +25,14 @@ func One(md metadata.MD, key string) string {
 	return ""
 }
 
-// key is under which grpc-go keeps it, seen by asking a context that remembers.
-var key = func() any {
+var key = KeyOf(func(ctx context.Context) { metadata.FromIncomingContext(ctx) })
+
+// KeyOf gives the key under which a package keeps something in a context, seen by having it ask a context that remembers.
+func KeyOf(ask func(context.Context)) any {
 	asked := &keyContext{Context: context.Background()}
-	metadata.FromIncomingContext(asked)
+	ask(asked)
 	return asked.key
-}()
+}
 
 type keyContext struct {
 	context.Context

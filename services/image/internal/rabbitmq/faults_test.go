@@ -49,8 +49,8 @@ func publish(t *testing.T, q *rabbitmq.Queue, topic string, ids ...string) {
 
 // A cut connection takes its deliveries with it: who works on one is told, and it comes again.
 func cutWhileHandling(t *testing.T, node *servers.RabbitMQ) {
-	p := newProxy(t, node.Addr)
-	q := newNamespace(queuetest.Settings{MaxDeliveries: 3}, p.url()).open(t)
+	way := servers.NewRelay(t, node.Addr)
+	q := newNamespace(queuetest.Settings{MaxDeliveries: 3}, "amqp://"+way.Addr()+"/").open(t)
 	began, ended := make(chan int, 10), make(chan struct{}, 10)
 	publish(t, q, "t", "a")
 	consume(t, q, "t", 2, func(ctx context.Context, d job.Delivery) job.Verdict {
@@ -62,8 +62,9 @@ func cutWhileHandling(t *testing.T, node *servers.RabbitMQ) {
 		return job.Done()
 	})
 	receive(t, began, "delivery")
-	p.cut()
+	way.Cut()
 	receive(t, ended, "end of the handler's context")
+	way.Heal()
 	if got := receive(t, began, "redelivery"); got != 2 {
 		t.Errorf("attempt %d, want 2", got)
 	}
