@@ -11,10 +11,13 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	gateway "calotype/gateway/app"
 	"calotype/kit/boot"
@@ -31,17 +34,21 @@ const variant = "small:w_64/f_jpeg"
 // original is what the only image is of. Nobody looks into it.
 var original = []byte("not a picture")
 
-// blank is an engine that makes nothing.
-type blank struct{ worker.Engine }
+// blank is an engine that makes nothing, and counts how often.
+type blank struct {
+	worker.Engine
+	made *tally
+}
 
-func (blank) Inspect(context.Context, []byte) (worker.Picture, error) {
+func (*blank) Inspect(context.Context, []byte) (worker.Picture, error) {
 	return worker.Picture{Format: "png", ContentType: "image/png", Width: 640, Height: 480, Pages: 1, Orientation: 1, Size: int64(len(original))}, nil
 }
 
-func (blank) Render(_ context.Context, data []byte, variants []worker.Variant, _ func(worker.Progress)) (out []worker.Rendered, _ error) {
+func (e *blank) Render(_ context.Context, data []byte, variants []worker.Variant, _ func(worker.Progress)) (out []worker.Rendered, _ error) {
 	for _, v := range variants {
 		out = append(out, worker.Rendered{Name: v.Name, Format: "jpeg", ContentType: "image/jpeg", Width: 64, Height: 48, Pages: 1, Data: data})
 	}
+	e.made.add()
 	return out, nil
 }
 
@@ -59,11 +66,13 @@ type plantConfig struct {
 
 // plant is Calotype with all its services in this process, each on its own listener, as `calotype up` has them.
 type plant struct {
-	jobs imagev1.JobsClient
-	in   *imagev1.CreateJobRequest
-	web  *http.Client
-	url  string
-	body []byte
+	jobs    imagev1.JobsClient
+	batches imagev1.BatchesClient
+	web     *http.Client
+	url     string
+	images  []string
+	posted  atomic.Int64
+	made    *tally
 }
 
 func newPlant(b *testing.B, cfg plantConfig) *plant {
@@ -93,7 +102,8 @@ func newPlant(b *testing.B, cfg plantConfig) *plant {
 	if err := errors.Join(err1, err2); err != nil {
 		b.Fatal(err)
 	}
-	opts := []worker.Option{worker.WithEngine(func(e worker.Engine) worker.Engine { return blank{e} })}
+	made := newTally()
+	opts := []worker.Option{worker.WithEngine(func(e worker.Engine) worker.Engine { return &blank{e, made} })}
 	if !cfg.storage {
 		opts = append(opts, worker.WithBlobs(nowhere{}))
 	}
@@ -119,17 +129,15 @@ func newPlant(b *testing.B, cfg plantConfig) *plant {
 	case err := <-over:
 		b.Fatalf("Calotype ended before it was ready: %v", err)
 	}
-	p := &plant{web: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: posters}}, url: "http://" + edge.Addr() + "/v1/jobs"}
 	conn := grpcConn(b, manager.Addr())
-	p.jobs = imagev1.NewJobsClient(conn)
-	id := p.register(b, grpcConn(b, store.Addr()), conn)
-	p.in = &imagev1.CreateJobRequest{ImageId: id, Variants: []string{variant}}
-	p.body = fmt.Appendf(nil, `{"imageId":%q,"variants":[%q]}`, id, variant)
-	return p
+	return &plant{
+		made: made, web: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: posters}}, url: "http://" + edge.Addr(),
+		jobs: imagev1.NewJobsClient(conn), batches: imagev1.NewBatchesClient(conn), images: register(b, grpcConn(b, store.Addr()), conn),
+	}
 }
 
-// register stores the original and registers the one image of all jobs.
-func (p *plant) register(b *testing.B, blobs, images grpc.ClientConnInterface) string {
+// register stores the original and registers it as often as a batch has images.
+func register(b *testing.B, blobs, images grpc.ClientConnInterface) (ids []string) {
 	b.Helper()
 	sum := sha256.Sum256(original)
 	digest := hex.EncodeToString(sum[:])
@@ -146,40 +154,66 @@ func (p *plant) register(b *testing.B, blobs, images grpc.ClientConnInterface) s
 	if err != nil {
 		b.Fatal(err)
 	}
-	made, err := imagev1.NewImagesClient(images).Create(b.Context(), &imagev1.CreateImageRequest{Digest: digest, Filename: "a.png"})
-	if err != nil {
-		b.Fatal(err)
+	for range batch {
+		made, err := imagev1.NewImagesClient(images).Create(b.Context(), &imagev1.CreateImageRequest{Digest: digest, Filename: "a.png"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ids = append(ids, made.GetImage().GetId())
 	}
-	return made.GetImage().GetId()
+	return ids
 }
 
-// grpc posts a job to the manager itself.
-func (p *plant) grpc(ctx context.Context) error {
-	_, err := p.jobs.Create(ctx, p.in)
-	return err
+// singly posts jobs to the manager itself, or to the gateway, which calls the manager.
+func (p *plant) singly(rest bool, uses ...*backend) *contender {
+	in := &imagev1.CreateJobRequest{ImageId: p.images[0], Variants: []string{variant}}
+	post := func(ctx context.Context) error { _, err := p.jobs.Create(ctx, in); return err }
+	if rest {
+		post = p.rest("/v1/jobs", in)
+	}
+	return &contender{post: post, drained: p.drained, uses: uses, posters: posters, batch: 1, posted: &p.posted}
 }
 
-// rest posts a job to the gateway, which calls the manager.
-func (p *plant) rest(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(p.body))
-	if err != nil {
+// inBatches posts batches in the same ways.
+func (p *plant) inBatches(rest bool, uses ...*backend) *contender {
+	in := &imagev1.CreateBatchRequest{ImageIds: p.images, Variants: []string{variant}}
+	post := func(ctx context.Context) error { _, err := p.batches.Create(ctx, in); return err }
+	if rest {
+		post = p.rest("/v1/batches", in)
+	}
+	return &contender{post: post, drained: p.drained, uses: uses, posters: batched, batch: batch, posted: &p.posted}
+}
+
+func (p *plant) rest(path string, in proto.Message) func(context.Context) error {
+	body, err := protojson.Marshal(in)
+	return func(ctx context.Context) error {
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		rsp, err := p.web.Do(req)
+		if err != nil {
+			return err
+		}
+		defer rsp.Body.Close()
+		answer, err := io.ReadAll(rsp.Body)
+		if err == nil && rsp.StatusCode/100 != 2 {
+			err = fmt.Errorf("%s: %s", rsp.Status, answer)
+		}
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	rsp, err := p.web.Do(req)
-	if err != nil {
-		return err
-	}
-	defer rsp.Body.Close()
-	answer, err := io.ReadAll(rsp.Body)
-	if err == nil && rsp.StatusCode/100 != 2 {
-		err = fmt.Errorf("%s: %s", rsp.Status, answer)
-	}
-	return err
 }
 
-// drained returns when no job is queued or running, and fails when one ended badly. It asks as anybody may.
-func (p *plant) drained(ctx context.Context, _ int64) error {
+// drained returns when no job is queued or running, and fails when one ended badly. It asks as anybody may, but not before the last job
+// was worked on: what it asks costs the store something.
+func (p *plant) drained(ctx context.Context, posted int64) error {
+	if err := p.made.reach(ctx, posted); err != nil {
+		return err
+	}
 	for _, s := range []imagev1.Job_State{
 		imagev1.Job_QUEUED, imagev1.Job_RUNNING, imagev1.Job_QUEUED, // again: a job may go back
 	} {

@@ -12,20 +12,15 @@ import (
 )
 
 // asynqJobs enqueues tasks one by one. A task has ended when its handler has, a moment before asynq writes that down.
-func asynqJobs(b *testing.B, name string, redis *servers.Redis) *contender {
+func asynqJobs(b *testing.B, redis *servers.Redis) *contender {
 	b.Helper()
 	at := asynq.RedisClientOpt{Addr: redis.Addr, PoolSize: 2 * posters}
 	client := asynq.NewClient(at)
 	b.Cleanup(func() { _ = client.Close() })
-	var ended atomic.Int64
-	more := make(chan struct{}, 1)
+	ended := newTally()
 	worker := asynq.NewServer(at, asynq.Config{Concurrency: posters, LogLevel: asynq.FatalLevel})
 	err := worker.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error {
-		ended.Add(1)
-		select {
-		case more <- struct{}{}:
-		default:
-		}
+		ended.add()
 		return nil
 	}))
 	if err != nil {
@@ -36,8 +31,8 @@ func asynqJobs(b *testing.B, name string, redis *servers.Redis) *contender {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &contender{name: name, uses: []*backend{{name: "redis", pid: redis.Pid}}, post: func(ctx context.Context) error {
+	return &contender{posters: posters, batch: 1, posted: new(atomic.Int64), uses: []*backend{{name: "redis", pid: redis.Pid}}, post: func(ctx context.Context) error {
 		_, err := client.EnqueueContext(ctx, asynq.NewTask("nothing", body))
 		return err
-	}, drained: func(ctx context.Context, posted int64) error { return counted(ctx, &ended, posted, more) }}
+	}, drained: ended.reach}
 }

@@ -24,7 +24,7 @@ func bareBroker(b *testing.B, url string, uses *backend) *contender {
 	for range posters {
 		channels <- q.confirming(b)
 	}
-	return &contender{name: "broker, 64 wait for confirms", uses: []*backend{uses}, drained: q.drained, post: func(ctx context.Context) error {
+	return &contender{posters: posters, batch: 1, posted: new(atomic.Int64), uses: []*backend{uses}, drained: q.took.reach, post: func(ctx context.Context) error {
 		ch := <-channels
 		defer func() { channels <- ch }()
 		sent, err := q.publish(ctx, ch)
@@ -38,13 +38,12 @@ func bareBroker(b *testing.B, url string, uses *backend) *contender {
 // pipelinedBroker has each of its publishers send a hundred before it waits.
 func pipelinedBroker(b *testing.B, url string, uses *backend) *contender {
 	b.Helper()
-	const ahead = 100
 	q := newQuorum(b, url, "pipelined", 512)
 	var mu sync.Mutex
 	ch := q.confirming(b)
-	return &contender{name: "broker, pipelined", uses: []*backend{uses}, drained: q.drained, batch: ahead, post: func(ctx context.Context) error {
+	return &contender{posters: batched, batch: batch, posted: new(atomic.Int64), uses: []*backend{uses}, drained: q.took.reach, post: func(ctx context.Context) error {
 		var all []*amqp.DeferredConfirmation
-		for range ahead {
+		for range batch {
 			mu.Lock()
 			sent, err := q.publish(ctx, ch)
 			mu.Unlock()
@@ -75,13 +74,12 @@ type quorum struct {
 	name string
 	out  *amqp.Connection
 	body []byte
-	took atomic.Int64
-	more chan struct{}
+	took *tally
 }
 
 func newQuorum(b *testing.B, url, name string, prefetch int) *quorum {
 	b.Helper()
-	q := &quorum{name: name, body: []byte(strings.Repeat("x", taskSize)), more: make(chan struct{}, 1)}
+	q := &quorum{name: name, body: []byte(strings.Repeat("x", taskSize)), took: newTally()}
 	connect := func() *amqp.Connection {
 		conn, err := amqp.Dial(url)
 		if err != nil {
@@ -108,11 +106,7 @@ func newQuorum(b *testing.B, url, name string, prefetch int) *quorum {
 			if d.Ack(false) != nil {
 				return
 			}
-			q.took.Add(1)
-			select {
-			case q.more <- struct{}{}:
-			default:
-			}
+			q.took.add()
 		}
 	}()
 	return q
@@ -132,8 +126,4 @@ func (q *quorum) confirming(b *testing.B) *amqp.Channel {
 
 func (q *quorum) publish(ctx context.Context, ch *amqp.Channel) (*amqp.DeferredConfirmation, error) {
 	return ch.PublishWithDeferredConfirmWithContext(ctx, "", q.name, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: q.body})
-}
-
-func (q *quorum) drained(ctx context.Context, posted int64) error {
-	return counted(ctx, &q.took, posted, q.more)
 }

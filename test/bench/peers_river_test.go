@@ -3,10 +3,12 @@ package bench
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -27,9 +29,16 @@ type idle struct {
 
 func (idle) Work(context.Context, *river.Job[nothing]) error { return nil }
 
-// riverJobs inserts jobs one by one. A job has ended when River's completer has written it down. The figures of the configuration are
+// riverPlant is River with its workers. A job has ended when River's completer has written it down. The figures of the configuration are
 // those of River's own benchmark, which are much quicker than its defaults.
-func riverJobs(b *testing.B, url string, uses *backend) *contender {
+type riverPlant struct {
+	client *river.Client[pgx.Tx]
+	uses   *backend
+	posted atomic.Int64
+	ended  *tally
+}
+
+func newRiver(b *testing.B, url string, uses *backend) *riverPlant {
 	b.Helper()
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -70,31 +79,34 @@ func riverJobs(b *testing.B, url string, uses *backend) *contender {
 			b.Error(err)
 		}
 	})
-	var ended atomic.Int64
-	more := make(chan struct{}, 1)
+	r := &riverPlant{client: client, uses: uses, ended: newTally()}
 	go func() {
 		for range events {
-			ended.Add(1)
-			select {
-			case more <- struct{}{}:
-			default:
-			}
+			r.ended.add()
 		}
 	}()
-	return &contender{name: "River", uses: []*backend{uses}, post: func(ctx context.Context) error {
-		_, err := client.Insert(ctx, nothing{Image: "img_01JD0000000000000000000000", Variants: []string{variant}}, nil)
-		return err
-	}, drained: func(ctx context.Context, posted int64) error { return counted(ctx, &ended, posted, more) }}
+	return r
 }
 
-// counted waits for a count.
-func counted(ctx context.Context, n *atomic.Int64, until int64, more <-chan struct{}) error {
-	for n.Load() < until {
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
+func (r *riverPlant) drained(ctx context.Context, posted int64) error {
+	return r.ended.reach(ctx, posted)
+}
+
+var riverArgs = nothing{Image: "img_01JD0000000000000000000000", Variants: []string{variant}}
+
+// singly inserts jobs one by one.
+func (r *riverPlant) singly() *contender {
+	return &contender{posters: posters, batch: 1, posted: &r.posted, uses: []*backend{r.uses}, drained: r.drained, post: func(ctx context.Context) error {
+		_, err := r.client.Insert(ctx, riverArgs, nil)
+		return err
+	}}
+}
+
+// inBatches inserts as many at a time as a batch has, in one statement.
+func (r *riverPlant) inBatches() *contender {
+	all := slices.Repeat([]river.InsertManyParams{{Args: riverArgs}}, batch)
+	return &contender{posters: batched, batch: batch, posted: &r.posted, uses: []*backend{r.uses}, drained: r.drained, post: func(ctx context.Context) error {
+		_, err := r.client.InsertMany(ctx, all)
+		return err
+	}}
 }
