@@ -17,9 +17,10 @@ PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
 .PHONY: help run test faults chaos lint generate settings check-generated build bench deps clean
+.PHONY: secrets images up down urls roll e2e chaos-short chaos-cluster
 
 help: ## List what there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: deps ## Install what is missing to build, and start everything in one process (ARGS='--listen :8080 --data DIR')
 	@[ -x bin/calotype ] || echo 'Building (the first time takes a minute or two)...' >&2
@@ -63,6 +64,36 @@ bench: deps ## Run the benchmarks (BENCH=pattern)
 
 deps: ## Install what this machine lacks to build: a C compiler, pkg-config, libvips
 	@$(PROVISION)/libraries.sh
+
+# The cluster under docker compose: docs/cluster.md. SMALL=1 is the one that fits 2 GiB.
+CLUSTER := SMALL='$(SMALL)' COMMIT='$(COMMIT)' BUILD_VERSION='$(VERSION)' sh deploy/
+
+secrets: ## Make the secrets of the cluster that are not there yet, in deploy/secrets
+	@sh deploy/secrets.sh
+
+images: secrets ## Build every image of the cluster
+	@$(CLUSTER)compose-images.sh
+
+up: ## Build and start the cluster with Docker, wait until a photograph goes through it, and print every URL (SMALL=1: in 2 GiB)
+	@$(CLUSTER)compose-up.sh
+
+down: ## Remove the cluster with all its data: containers, networks, volumes (PURGE=1: the images and the secrets, too)
+	@PURGE='$(PURGE)' $(CLUSTER)compose-down.sh
+
+urls: ## Print where the running cluster is reached
+	@$(CLUSTER)compose-urls.sh
+
+roll: ## Replace the services' containers by new ones, one at a time and without a failed request (SERVICES='gateway storage')
+	@$(CLUSTER)roll.sh $(SERVICES)
+
+e2e: ## Test the running cluster through Nginx (after make up)
+	go test -tags cluster -count=1 -timeout 15m ./test/e2e/cluster
+
+chaos-short: ## Break the loaded, running cluster for some minutes, and look for what is lost (after make up)
+	go run ./test/chaos/cluster -short
+
+chaos-cluster: ## Break every part of the loaded, running cluster in turn, for about an hour (after make up; CHAOS='-seed n')
+	go run ./test/chaos/cluster $(CHAOS)
 
 clean: ## Remove what was built here; the tools' cache and your data stay
 	rm -rf bin dist
