@@ -2,6 +2,7 @@
 
 SHARED=/etc/ceph                # volume of all roles: keys and the cluster's id
 CLUSTER=$SHARED/cluster
+CONF=/run/ceph/ceph.conf        # what CEPH_CONF names for every program
 LIB=/usr/local/lib/ceph-node
 
 say() { echo "ceph-node: $*"; }
@@ -33,8 +34,8 @@ write_conf() {
     printf 'bluestore_block_size = %s\n' $((CEPH_OSD_GIB * 1073741824))
     printf 'rgw_gc_obj_min_wait = %s\n' "$CEPH_GC_WAIT_SECONDS"
     cat $LIB/ceph.conf
-  } >"$CEPH_CONF.new"
-  mv "$CEPH_CONF.new" "$CEPH_CONF"
+  } >$CONF.new
+  mv $CONF.new $CONF
 }
 
 # wait_for_identity: until a monitor has made the keys.

@@ -8,12 +8,14 @@ if [ ! -e $CLUSTER ]; then
   new=$(mktemp -d $SHARED/.new.XXXXXX)
   cat /proc/sys/kernel/random/uuid >"$new/fsid"
   ring=$new/keyring
+  export CEPH_CONF=/dev/null
   ceph-authtool -C "$ring" -g -n mon. --cap mon 'allow *' >/dev/null
   ceph-authtool "$ring" -g -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
   ceph-authtool "$ring" -g -n mgr.a --cap mon 'allow profile mgr' --cap osd 'allow *'
   ceph-authtool "$ring" -g -n client.rgw --cap mon 'allow rw' --cap osd 'allow rwx' --cap mgr 'allow rw'
   chmod 600 "$ring"
   sync
+  export CEPH_CONF=$CONF
   mv -T "$new" $CLUSTER 2>/dev/null || say "another monitor made the identity"
 fi
 find $SHARED -maxdepth 1 -name '.new.*' -mmin +1 -exec rm -rf {} +
@@ -40,4 +42,4 @@ elif [ "$list" != "$(cat "$data/ready")" ]; then
   ceph-mon -i "$id" --inject-monmap $map
   echo "$list" >"$data/ready"
 fi
-exec ceph-mon -f -i "$id" --public-addr "[v2:$self:3300]" --public-bind-addr "[v2:0.0.0.0:3300]"
+exec ceph-mon -f -i "$id"

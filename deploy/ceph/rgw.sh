@@ -11,7 +11,7 @@ make_pools() {
   {
     for pool in .rgw.root:1 default.rgw.log:4 default.rgw.control:2 default.rgw.meta:4 \
       default.rgw.buckets.index:8 default.rgw.buckets.data:16 default.rgw.buckets.non-ec:4; do
-      echo "osd pool create ${pool%:*} ${pool#*:}"
+      echo "osd pool create ${pool%:*} ${pool#*:} --yes-i-really-mean-it" # as one name begins with a dot
       echo "osd pool application enable ${pool%:*} rgw"
     done
   } | ceph
