@@ -58,12 +58,14 @@ type JobsService interface {
 	Cancel(ctx context.Context, in *CancelJobRequest, opts ...client.CallOption) (*Job, error)
 	// Retry queues a job again that ended FAILED, CANCELLED or DEAD, with its attempts counted anew.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED; UNAVAILABLE with
+	// reason BACKLOG_FULL and RetryInfo, as Create.
 	Retry(ctx context.Context, in *RetryJobRequest, opts ...client.CallOption) (*Job, error)
 	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
 	// Call it again while remaining is true.
 	//
-	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo, as
+	// Create, after which part of them may be queued already.
 	Redrive(ctx context.Context, in *RedriveJobsRequest, opts ...client.CallOption) (*RedriveJobsResponse, error)
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//
@@ -220,12 +222,14 @@ type JobsHandler interface {
 	Cancel(context.Context, *CancelJobRequest, *Job) error
 	// Retry queues a job again that ended FAILED, CANCELLED or DEAD, with its attempts counted anew.
 	//
-	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED.
+	// Errors: NOT_FOUND; FAILED_PRECONDITION with reason JOB_NOT_ENDED or JOB_SUCCEEDED; UNAVAILABLE with
+	// reason BACKLOG_FULL and RetryInfo, as Create.
 	Retry(context.Context, *RetryJobRequest, *Job) error
 	// Redrive queues again up to a limit of the jobs that ended without success and that a filter lets through, the newest first.
 	// Call it again while remaining is true.
 	//
-	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED.
+	// Errors: INVALID_ARGUMENT on a state that is no end, or on SUCCEEDED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo, as
+	// Create, after which part of them may be queued already.
 	Redrive(context.Context, *RedriveJobsRequest, *RedriveJobsResponse) error
 	// Watch streams what happened to a job from after_sequence on, then what happens, and ends after the event that ended the job.
 	//

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"calotype/cmd/calotype/internal/rest"
 	imagev1 "calotype/proto/image/v1"
@@ -58,6 +61,17 @@ func newBatchCreate(e *env) *cobra.Command {
 	f.StringArrayVar(&req.Variants, "variant", nil, "a variant to make, NAME:OPTIONS in the URL grammar; may be repeated")
 	f.StringVar(&priority, "priority", "", "interactive, normal or bulk")
 	f.StringVar(&req.Options.Tenant, "tenant", "", "whose work it is; tenants take turns")
+	f.Int32Var(&req.Options.MaxAttempts, "max-attempts", 0, "how often a job is tried while what fails may pass, 1 to 100")
+	f.Func("not-before", "when to begin, in RFC 3339, for example 2026-05-04T03:02:01Z", func(value string) error {
+		at, err := time.Parse(time.RFC3339, value)
+		req.Options.NotBefore = timestamppb.New(at)
+		return err
+	})
+	f.Func("ttl", "how long the jobs and their results are kept, for example 72h", func(value string) error {
+		d, err := time.ParseDuration(value)
+		req.Options.Ttl = durationpb.New(d)
+		return err
+	})
 	f.StringVar(&req.Options.WebhookUrl, "webhook", "", "a URL that is told of the end of each job")
 	return cmd
 }

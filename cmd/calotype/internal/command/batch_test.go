@@ -47,9 +47,11 @@ func TestBatchCreate(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"id":"bat_1","total":2,"counts":[{"state":"QUEUED","count":2}]}`)
 	}
-	out, errs, code := run(t, h, "batch", "create", "img_1", "img_2", "--preset", "web", "--variant", "a:w_1", "--priority", "Bulk", "--tenant", "shop", "--webhook", "https://a")
+	out, errs, code := run(t, h, "batch", "create", "img_1", "img_2", "--preset", "web", "--variant", "a:w_1", "--priority", "Bulk", "--tenant", "shop", "--webhook", "https://a",
+		"--max-attempts", "3", "--not-before", "2026-05-04T03:02:01Z", "--ttl", "72h")
 	want := map[string]any{"image_ids": []any{"img_1", "img_2"}, "preset": "web", "variants": []any{"a:w_1"},
-		"options": map[string]any{"tenant": "shop", "priority": "BULK", "webhook_url": "https://a"}}
+		"options": map[string]any{"tenant": "shop", "priority": "BULK", "webhook_url": "https://a",
+			"max_attempts": 3, "not_before": "2026-05-04T03:02:01Z", "ttl": "259200s"}}
 	if code != 0 || fmt.Sprint(asked) != fmt.Sprint(want) || !strings.Contains(out, "bat_1") || !strings.Contains(out, "2 queued") {
 		t.Errorf("%d %s %s; asked for %v", code, out, errs, asked)
 	}
@@ -153,6 +155,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"batch", "create", "img_1", "--priority", "high"}, "interactive, normal, bulk"},
 		{[]string{"batch", "create", "img_1", "--priority", "priority_unspecified"}, "interactive, normal, bulk"},
 		{[]string{"batch", "watch"}, "accepts 1 arg"},
+		{[]string{"batch", "create", "img_1", "--not-before", "soon"}, "soon"},
+		{[]string{"batch", "create", "img_1", "--ttl", "3"}, "missing unit"},
 		{[]string{"batch", "cancel", "bat_1", "bat_2"}, "accepts 1 arg"},
 		{[]string{"jobs", "--state", "state_unspecified"}, "none of"},
 		{[]string{"jobs", "redrive", "--state", "asleep"}, "none of"},

@@ -149,7 +149,9 @@ func (e *env) watch(cmd *cobra.Command, a []string) error {
 			_ = e.print(ev)
 			return
 		}
-		fmt.Fprintf(e.out, "%s  %-9s  attempt %d  %s %s\n", ev.Time.AsTime().Local().Format("15:04:05.000"), word(ev.State), ev.Attempt, ev.Node, why(ev.Failure))
+		text := fmt.Sprintf("%s  %-9s  attempt %d  %s %s %s", ev.Time.AsTime().Local().Format("15:04:05.000"), word(ev.State), ev.Attempt, ev.Node,
+			progress(ev.GetProgress()), why(ev.Failure))
+		fmt.Fprintln(e.out, strings.TrimRight(text, " "))
 	})
 	if err != nil {
 		return err
@@ -168,8 +170,8 @@ func (e *env) printJob(c *rest.Client, j *imagev1.Job) error {
 		row("state", word(j.State))
 		row("image", j.ImageId)
 		row("preset", orDash(j.Preset))
-		if p := j.GetProgress(); j.GetState() == imagev1.Job_RUNNING {
-			row("progress", fmt.Sprintf("%d%% %s", p.GetPercent(), p.GetPhase()))
+		if j.GetState() == imagev1.Job_RUNNING {
+			row("progress", progress(j.GetProgress()))
 		}
 		if b := j.GetBatchId(); b != "" {
 			row("batch", b)
@@ -191,6 +193,14 @@ func (e *env) printJob(c *rest.Client, j *imagev1.Job) error {
 			row(r.Name, fmt.Sprintf("%dx%d", r.Width, r.Height), r.Format, size(r.Size), c.URL(rest.VariantPath(j.ImageId, r.Name)))
 		}
 	})
+}
+
+// progress is "" before there is any.
+func progress(p *imagev1.Progress) string {
+	if p.GetPhase() == "" {
+		return ""
+	}
+	return fmt.Sprintf("%d%% %s", p.GetPercent(), p.GetPhase())
 }
 
 func orDash(s string) string {

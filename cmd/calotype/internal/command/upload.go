@@ -48,6 +48,7 @@ func newUpload(e *env) *cobra.Command {
 		{"webhook", "webhook_url", "a URL that is told of the job's end"},
 		{"not-before", "not_before", "when to begin, in RFC 3339, for example 2026-05-04T03:02:01Z"},
 		{"ttl", "ttl", "how long the job and its results are kept, for example 72h"},
+		{"max-attempts", "max_attempts", "how often it is tried while what fails may pass, 1 to 100"},
 		{"image-ttl", "image_ttl", "how long the image is kept with everything made from it, for example 720h"},
 	} {
 		f.Func(o.flag, o.usage, func(value string) error {
@@ -55,6 +56,10 @@ func newUpload(e *env) *cobra.Command {
 			return nil
 		})
 	}
+	f.BoolFunc("unique", "while the same is being made of the same photograph, take that job for the answer", func(value string) error {
+		u.options.Set("unique", value)
+		return nil
+	})
 	f.BoolVarP(&u.wait, "wait", "w", false, "wait until the variants are made")
 	f.StringVarP(&u.out, "output", "o", "", "folder to download the variants to, as NAME-VARIANT.EXT; implies --wait")
 	f.IntVar(&u.parallel, "parallel", 4, "how many files to send at once")
@@ -107,7 +112,9 @@ func (u *upload) one(ctx context.Context, file string) error {
 		return nil
 	}
 	line.state("queued")
-	if made.Job, err = u.client.Watch(ctx, made.Job.Id, func(ev *imagev1.JobEvent) { line.state(word(ev.State)) }); err == nil && made.Job.State != imagev1.Job_SUCCEEDED {
+	if made.Job, err = u.client.Watch(ctx, made.Job.Id, func(ev *imagev1.JobEvent) {
+		line.state(strings.TrimSpace(word(ev.State) + " " + progress(ev.GetProgress())))
+	}); err == nil && made.Job.State != imagev1.Job_SUCCEEDED {
 		err = fmt.Errorf("%s %s: %s", made.Job.Id, word(made.Job.State), why(made.Job.Failure))
 	}
 	if err == nil && u.out != "" {
