@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -79,7 +80,9 @@ func agents(cfg Config) (*api.Config, error) {
 		agents = append(agents, agent)
 	}
 	c.Address = agents[0]
-	c.HttpClient = &http.Client{Transport: &failover{agents: agents, next: transport}}
+	f := &failover{agents: agents, next: transport}
+	f.current.Store(rand.Int64N(int64(len(agents)))) // the loss of one agent is then not felt by all processes at once
+	c.HttpClient = &http.Client{Transport: f}
 	return &c, nil
 }
 

@@ -28,7 +28,7 @@ const (
 // Config says which registry is used and how nodes stay in it.
 type Config struct {
 	Kind       string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns or consul"`
-	Addresses  []string      `koanf:"addresses" doc:"Consul agents, host:port; the next is asked when one does not answer"`
+	Addresses  []string      `koanf:"addresses" doc:"Consul agents, host:port; any is asked first, and the next when one does not answer as it should"`
 	Token      config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
 	Datacenter string        `koanf:"datacenter" doc:"Consul's datacenter; empty is the agent's own"`
 	TLS        TLS           `koanf:"tls"`

@@ -60,8 +60,11 @@ type agent struct {
 	*httptest.Server
 	asked atomic.Int64
 	hangs atomic.Bool
-	body  atomic.Value
-	token atomic.Value
+	code  atomic.Int64 // of its answers, where they are no good
+
+	leaderless atomic.Bool
+	body       atomic.Value
+	token      atomic.Value
 }
 
 func newAgent(t *testing.T) *agent {
@@ -77,6 +80,14 @@ func newAgent(t *testing.T) *agent {
 			return
 		}
 		w.Header().Set("X-Consul-Index", "7")
+		if a.leaderless.Load() {
+			w.Header().Set("X-Consul-Knownleader", "false")
+		}
+		if code := a.code.Load(); code != 0 {
+			w.WriteHeader(int(code))
+			_, _ = io.WriteString(w, "no")
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/v1/health/service/") {
 			_, _ = io.WriteString(w, `[
 			 {"Node":{"Address":"10.0.0.1"},"Service":{"ID":"a","Service":"s","Port":1,"Address":"10.0.0.9","Tags":[]},"Checks":[{"Status":"passing"}]},
@@ -109,6 +120,9 @@ func TestConsulGoesOnToTheNextAgent(t *testing.T) {
 	if err := r.Register(service, registry.RegisterTTL(8*time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	if down.asked.Load() == 0 { // either may be asked first
+		down, up = up, down
+	}
 	if down.asked.Load() == 0 || up.asked.Load() != 0 {
 		t.Errorf("the first agent was asked %d times, the second %d", down.asked.Load(), up.asked.Load())
 	}
@@ -125,6 +139,93 @@ func TestConsulGoesOnToTheNextAgent(t *testing.T) {
 	if err := r.Register(service, registry.RegisterTTL(8*time.Second)); err == nil || strings.Count(err.Error(), "agent 127.0.0.1") != 2 {
 		t.Errorf("with every agent down: %v", err)
 	}
+}
+
+// What one agent refuses another may grant; what all refuse is refused, in the words of the first.
+func TestConsulAsksElsewhereWhatIsRefused(t *testing.T) {
+	for _, code := range []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		ill, well := newAgent(t), newAgent(t)
+		ill.code.Store(int64(code))
+		f := &failover{agents: []string{ill.addr(), well.addr()}, next: http.DefaultTransport}
+		for range 2 {
+			if got, text := status(t, f, http.MethodPut, "/v1/x"); got != http.StatusOK {
+				t.Errorf("%d: the answer is %d %s", code, got, text)
+			}
+		}
+		if ill.asked.Load() != 1 {
+			t.Errorf("%d: who refused was asked %d times", code, ill.asked.Load())
+		}
+		well.code.Store(http.StatusBadGateway)
+		if got, text := status(t, f, http.MethodPut, "/v1/x"); got != http.StatusBadGateway || text != "no" {
+			t.Errorf("%d: when all refuse the answer is %d %q", code, got, text)
+		}
+		well.Listener.Close()
+		well.CloseClientConnections()
+		if got, text := status(t, f, http.MethodPut, "/v1/x"); got != code || text != "no" {
+			t.Errorf("%d: when the other is away the answer is %d %q", code, got, text)
+		}
+	}
+	ill, well := newAgent(t), newAgent(t)
+	ill.code.Store(http.StatusNotFound)
+	f := &failover{agents: []string{ill.addr(), well.addr()}, next: http.DefaultTransport}
+	if got, _ := status(t, f, http.MethodGet, "/v1/x"); got != http.StatusNotFound || well.asked.Load() != 0 {
+		t.Errorf("what is not there was looked for elsewhere: %d", got)
+	}
+}
+
+// An agent that is cut off from the others still answers, with what it knew.
+func TestConsulPrefersWhoKnowsALeader(t *testing.T) {
+	cut, well := newAgent(t), newAgent(t)
+	cut.leaderless.Store(true)
+	f := &failover{agents: []string{cut.addr(), well.addr()}, next: http.DefaultTransport}
+	if got, _ := status(t, f, http.MethodGet, "/v1/health/service/s?stale"); got != http.StatusOK || well.asked.Load() != 1 {
+		t.Errorf("the answer is %d, the other was asked %d times", got, well.asked.Load())
+	}
+	well.leaderless.Store(true)
+	if got, _ := status(t, f, http.MethodGet, "/v1/health/service/s?stale"); got != http.StatusOK {
+		t.Errorf("nobody knows a leader, and the answer is %d", got)
+	}
+}
+
+// A node that leaves leaves all agents that have it.
+func TestANodeLeavesEveryAgent(t *testing.T) {
+	a, b, never := newAgent(t), newAgent(t), newAgent(t)
+	f := &failover{agents: []string{a.addr(), b.addr(), never.addr()}, next: http.DefaultTransport}
+	register, leave := "/v1/agent/service/register", "/v1/agent/service/deregister/s-1"
+	status(t, f, http.MethodPut, register)
+	a.code.Store(http.StatusServiceUnavailable)
+	status(t, f, http.MethodPut, register)
+	a.code.Store(0)
+	if got, text := status(t, f, http.MethodPut, leave); got != http.StatusOK {
+		t.Errorf("leaving gives %d %s", got, text)
+	}
+	if a.asked.Load() != 3 || b.asked.Load() != 2 || never.asked.Load() != 0 {
+		t.Errorf("asked were %d, %d and %d times", a.asked.Load(), b.asked.Load(), never.asked.Load())
+	}
+	b.Listener.Close()
+	b.CloseClientConnections()
+	a.code.Store(http.StatusNotFound)
+	if got, _ := status(t, f, http.MethodPut, leave); got != http.StatusNotFound {
+		t.Errorf("leaving an agent that has forgotten gives %d", got)
+	}
+}
+
+func status(t *testing.T, f *failover, method, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://consul"+path, strings.NewReader("the body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsp, err := f.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rsp.Body.Close()
+	text, err := io.ReadAll(rsp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rsp.StatusCode, string(text)
 }
 
 func TestAFrozenConsulIsNotWaitedFor(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -149,34 +150,39 @@ func (c *ConsulCluster) secret(name, value string) string {
 	return value
 }
 
+// Has reports whether a service of this id is registered with this very server. One that does not answer has none.
+func (c *Consul) Has(id string) bool {
+	var services map[string]json.RawMessage
+	return c.tell("/v1/agent/services", &services) && services[id] != nil
+}
+
 // stats is what a server tells of its part in the cluster; nothing where it does not answer.
 func (c *Consul) stats() map[string]string {
+	var self struct {
+		Stats map[string]map[string]string
+	}
+	out := map[string]string{}
+	if c.tell("/v1/agent/self", &self) {
+		maps.Copy(out, self.Stats["consul"])
+		maps.Copy(out, self.Stats["raft"])
+	}
+	return out
+}
+
+func (c *Consul) tell(path string, into any) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Addr+"/v1/agent/self", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Addr+path, nil)
 	if err != nil {
-		return nil
+		return false
 	}
 	req.Header.Set("X-Consul-Token", c.token)
 	rsp, err := asking().Do(req)
 	if err != nil {
-		return nil
+		return false
 	}
 	defer rsp.Body.Close()
-	var self struct {
-		Stats map[string]map[string]string
-	}
-	if err := json.NewDecoder(rsp.Body).Decode(&self); err != nil {
-		return nil
-	}
-	out := map[string]string{}
-	for k, v := range self.Stats["consul"] {
-		out[k] = v
-	}
-	for k, v := range self.Stats["raft"] {
-		out[k] = v
-	}
-	return out
+	return json.NewDecoder(rsp.Body).Decode(into) == nil
 }
 
 func uuid() string {
