@@ -42,11 +42,3 @@ write_conf() {
 wait_for_identity() {
   until [ -e $CLUSTER/keyring ]; do sleep 0.2; done
 }
-
-# wait_for_mons: until the monitors have a quorum.
-wait_for_mons() {
-  until ceph --connect-timeout 5 fsid >/dev/null 2>&1; do
-    say "waiting for the monitors"
-    sleep 1
-  done
-}

@@ -7,6 +7,8 @@ access=$(cat "${CEPH_S3_ACCESS_KEY_FILE:-/run/secrets/s3-access-key}")
 secret=$(cat "${CEPH_S3_SECRET_KEY_FILE:-/run/secrets/s3-secret-key}")
 [ -n "$access" ] && [ -n "$secret" ] || fail "the S3 access key or secret key is empty"
 
+# One session of the ceph program, as each start of it costs a second. Debian's manager cannot load its Python modules (a fault of
+# its interpreter's bindings), and no other cure than not to hear of it.
 make_pools() {
   {
     for pool in .rgw.root:1 default.rgw.log:4 default.rgw.control:2 default.rgw.meta:4 \
@@ -14,18 +16,19 @@ make_pools() {
       echo "osd pool create ${pool%:*} ${pool#*:} --yes-i-really-mean-it" # as one name begins with a dot
       echo "osd pool application enable ${pool%:*} rgw"
     done
+    echo "health mute MGR_MODULE_ERROR --sticky"
   } | ceph
 }
 
 # The user's keys become exactly the given pair.
 make_user() {
-  radosgw-admin user info --uid calotype >/dev/null 2>&1 ||
-    radosgw-admin user create --uid calotype --display-name Calotype --access-key "$access" --secret-key "$secret" >/dev/null
-  radosgw-admin key create --uid calotype --key-type s3 --access-key "$access" --secret-key "$secret" >/dev/null
+  key="--uid calotype --key-type s3 --access-key $access --secret-key $secret"
+  radosgw-admin user create $key --display-name Calotype >/dev/null 2>&1 && return
+  radosgw-admin key create $key >/dev/null
   radosgw-admin user info --uid calotype |
     python3 -c 'import json, sys; [print(k["access_key"]) for k in json.load(sys.stdin)["keys"]]' |
-    while read -r key; do
-      [ "$key" = "$access" ] || radosgw-admin key rm --uid calotype --key-type s3 --access-key "$key" >/dev/null
+    while read -r old; do
+      [ "$old" = "$access" ] || radosgw-admin key rm --uid calotype --key-type s3 --access-key "$old" >/dev/null
     done
 }
 
@@ -34,7 +37,6 @@ if [ ! -e "$done_" ]; then
   exec 9>$SHARED/s3.lock
   flock 9
   if [ ! -e "$done_" ]; then
-    wait_for_mons
     say "making pools and the S3 user"
     make_pools
     make_user
