@@ -43,7 +43,7 @@ chaos: deps ## Break a loaded cluster for 3 minutes, with three brokers, and loo
 
 lint: deps ## Check both modules, the protos and the scripts; kept at zero
 	@tools=$$($(PROVISION)/tools.sh golangci-lint buf) && "$$tools/golangci-lint" run $(PACKAGES) && cd proto && "$$tools/buf" lint
-	@for script in $(PROVISION)/*.sh tools/*.sh; do sh -n "$$script" || exit 1; done
+	@for script in $(PROVISION)/*.sh tools/*.sh deploy/*.sh deploy/*/*.sh; do sh -n "$$script" || exit 1; done
 
 generate: ## Generate the Go code and the OpenAPI document from the protos
 	@tools/generate.sh proto
@@ -86,8 +86,9 @@ urls: ## Print where the running cluster is reached
 roll: ## Replace the services' containers by new ones, one at a time and without a failed request (SERVICES='gateway storage')
 	@$(CLUSTER)roll.sh $(SERVICES)
 
-e2e: ## Test the running cluster through Nginx (after make up)
-	go test -tags cluster -count=1 -timeout 15m ./test/e2e/cluster
+e2e: ## Test the running cluster through Nginx (after make up; TEST='-run Name')
+	@tools=$$($(PROVISION)/tools.sh gotestsum) && exec "$$tools/gotestsum" --format testname --format-hide-empty-pkg \
+		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages ./test/e2e/cluster -- -tags cluster -count=1 -timeout 15m $(TEST)
 
 chaos-short: ## Break the loaded, running cluster for some minutes, and look for what is lost (after make up)
 	go run ./test/chaos/cluster -short
