@@ -1,0 +1,191 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// How often a request is tried in all, at whichever endpoints.
+const tries = 4
+
+// cluster is the object store behind all its endpoints. Requests go to those that are open, in turn; when none is, they fail at once: that
+// is the circuit that keeps callers from waiting for a store that hangs.
+type cluster struct {
+	cfg       Config
+	log       *slog.Logger
+	metrics   *Metrics
+	endpoints []*endpoint
+	turn      atomic.Uint64
+	bucket    bucket
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+func newCluster(cfg Config, log *slog.Logger, metrics *Metrics) (*cluster, error) {
+	c := &cluster{cfg: cfg, log: log, metrics: metrics, bucket: bucket{turn: make(chan struct{}, 1)}}
+	for _, raw := range cfg.Endpoints {
+		e, err := c.newEndpoint(raw)
+		if err != nil {
+			return nil, err
+		}
+		c.endpoints = append(c.endpoints, e)
+	}
+	return c, nil
+}
+
+func (c *cluster) start() {
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(context.Background())
+	for _, e := range c.endpoints {
+		c.running.Go(func() { e.watch(ctx) })
+	}
+}
+
+func (c *cluster) close() {
+	c.stop()
+	c.running.Wait()
+	for _, e := range c.endpoints {
+		e.pool.CloseIdleConnections()
+	}
+}
+
+// pick gives an open endpoint, one that was not tried yet where there is one; nil where all are closed.
+func (c *cluster) pick(tried []*endpoint) (open *endpoint) {
+	from := c.turn.Add(1)
+	for i := range c.endpoints {
+		e := c.endpoints[(from+uint64(i))%uint64(len(c.endpoints))]
+		if !e.isUp.Load() {
+			continue
+		}
+		if !slices.Contains(tried, e) {
+			return e
+		}
+		if open == nil {
+			open = e
+		}
+	}
+	return open
+}
+
+// reachable tells why no endpoint is open, nil when one is.
+func (c *cluster) reachable() error {
+	var why error
+	for _, e := range c.endpoints {
+		if e.isUp.Load() {
+			return nil
+		}
+		if err := e.why.Load(); err != nil {
+			why = errors.Join(why, *err)
+		}
+	}
+	return away(why)
+}
+
+// do has a request made, and made again elsewhere or later when it may go well then: f must have the same effect however often it is
+// called. What it returns is a fault, the context's error, or what minio-go says of the server's answer.
+func (c *cluster) do(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) error {
+	a, err := c.keep(ctx, operation, f)
+	if a != nil {
+		a.end()
+	}
+	return err
+}
+
+// keep is do, but the request's attempt goes on until the caller ends it: its answer has a body.
+func (c *cluster) keep(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) (*attempt, error) {
+	var tried []*endpoint
+	var last error
+	for n := range tries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		e := c.pick(tried)
+		if e == nil {
+			return nil, errors.Join(c.reachable(), last)
+		}
+		if slices.Contains(tried, e) {
+			if err := pause(ctx, n); err != nil {
+				return nil, err
+			}
+		}
+		tried = append(tried, e)
+		a, again, err := e.try(ctx, operation, f)
+		if !again {
+			return a, err
+		}
+		last = err
+	}
+	var said *refusal
+	if errors.As(last, &said) {
+		return nil, busy(last, said.retryAfter)
+	}
+	return nil, busy(last, 0)
+}
+
+// pause waits before the same endpoint is asked again, the longer the more often it was.
+func pause(ctx context.Context, n int) error {
+	unit := 25 * time.Millisecond << n
+	select {
+	case <-time.After(unit/2 + rand.N(unit)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// try makes a request at one endpoint, notes what that says of it, and tells whether it is worth trying again.
+func (e *endpoint) try(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) (_ *attempt, again bool, err error) {
+	a, began := newAttempt(ctx, e.cluster.cfg.Timeout), time.Now()
+	err = f(a.ctx, e.core)
+	took := time.Since(began)
+	if err == nil {
+		e.cluster.metrics.request(operation, nil, took)
+		return a, false, nil
+	}
+	broke, said := a.failure()
+	a.end()
+	switch {
+	case ctx.Err() != nil:
+		e.cluster.metrics.request(operation, ctx.Err(), took)
+		return nil, false, ctx.Err()
+	case broke != nil:
+		e.cluster.metrics.request(operation, broke, took)
+		e.suspected(broke)
+		return nil, true, broke
+	case said != nil:
+		e.cluster.metrics.request(operation, said, took)
+		return nil, true, said
+	}
+	e.cluster.metrics.request(operation, err, took)
+	// An answer that ends in the middle, or says of itself that it may be another one.
+	again = errors.Is(err, io.ErrUnexpectedEOF) || slices.Contains([]string{"InternalError", "SlowDown", "RequestTimeout", "ServiceUnavailable"}, codeOf(err))
+	return nil, again, err
+}
+
+// suspected closes the endpoint where there is no doubt, and has it looked at where there is: an idle connection may break just so. When
+// one falls silent, the store behind it may hang, and all are looked at.
+func (e *endpoint) suspected(broke error) {
+	var op *net.OpError
+	switch {
+	case errors.Is(broke, errSilent):
+		e.close(broke)
+		for _, other := range e.cluster.endpoints {
+			other.suspect()
+		}
+	case errors.As(broke, &op) && op.Op == "dial":
+		e.close(broke)
+	default:
+		e.suspect()
+	}
+}
