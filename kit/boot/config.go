@@ -11,6 +11,7 @@ import (
 	"calotype/kit/fault"
 	"calotype/kit/health"
 	"calotype/kit/leader"
+	"calotype/kit/live"
 	"calotype/kit/logging"
 	"calotype/kit/registry"
 	"calotype/kit/tracing"
@@ -22,6 +23,7 @@ type Config struct {
 	Tracing  tracing.Config  `koanf:"tracing"`
 	Registry registry.Config `koanf:"registry"`
 	Leader   leader.Config   `koanf:"leader"`
+	Live     live.Config     `koanf:"live"`
 	RPC      RPCConfig       `koanf:"rpc"`
 	Ops      OpsConfig       `koanf:"ops"`
 	Health   health.Config   `koanf:"health"`
@@ -74,7 +76,7 @@ type DrainConfig struct {
 // DefaultConfig runs on one machine with a memory registry.
 func DefaultConfig() Config {
 	return Config{
-		Log: logging.DefaultConfig(), Tracing: tracing.DefaultConfig(), Registry: registry.DefaultConfig(), Leader: leader.DefaultConfig(), Health: health.DefaultConfig(),
+		Log: logging.DefaultConfig(), Tracing: tracing.DefaultConfig(), Registry: registry.DefaultConfig(), Leader: leader.DefaultConfig(), Live: live.DefaultConfig(), Health: health.DefaultConfig(),
 		RPC:   RPCConfig{Listen: ":0", MaxMessage: 4 * config.MiB, Timeout: 10 * time.Second, Attempts: 4, Shedding: SheddingConfig{Enabled: true, Min: 64, Max: 1024, Streams: 4096}},
 		Ops:   OpsConfig{Listen: "127.0.0.1:0"},
 		Drain: DrainConfig{Wait: 3 * time.Second, Timeout: 25 * time.Second},

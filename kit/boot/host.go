@@ -21,6 +21,7 @@ import (
 
 	"calotype/kit/health"
 	"calotype/kit/leader"
+	"calotype/kit/live"
 	"calotype/kit/logging"
 	"calotype/kit/metrics"
 	kitregistry "calotype/kit/registry"
@@ -38,6 +39,7 @@ type Host struct {
 	Log      *slog.Logger
 	Tracer   opentracing.Tracer
 	Registry registry.Registry
+	Live     *live.Settings // what may change while the process runs
 	Leader   leader.Elector // among the processes of this name; see Elector
 	Metrics  *prometheus.Registry
 	Health   *health.Checks
@@ -58,7 +60,8 @@ func NewHost(name string, cfg Config) (*Host, error) {
 	version, commit := Build()
 	h := &Host{Name: name, ID: newID(), Version: version, Commit: commit, cfg: cfg, started: time.Now(), duties: map[string]string{}}
 	var err error
-	if h.Log, err = logging.New(cfg.Log, logging.Service{Name: name, Version: version, Node: h.ID}, os.Stderr); err != nil {
+	var level logging.Level
+	if h.Log, err = logging.NewWithLevel(cfg.Log, logging.Service{Name: name, Version: version, Node: h.ID}, os.Stderr, &level); err != nil {
 		return nil, err
 	}
 	logging.Adopt(h.Log)
@@ -76,6 +79,10 @@ func NewHost(name string, cfg Config) (*Host, error) {
 	if h.Leader, err = leader.New(cfg.Leader, cfg.Registry, leader.Process{Service: name, Node: h.ID, Log: h.Log, Metrics: h.Metrics}); err != nil {
 		return nil, errors.Join(err, h.closeTracer())
 	}
+	if h.Live, err = live.New(cfg.Live, cfg.Registry, live.Process{Log: h.Log, Metrics: h.Metrics}); err != nil {
+		return nil, errors.Join(err, h.closeTracer())
+	}
+	live.Take(h.Live, cfg, func(c Config) (func(), error) { return func() { level.Set(c.Log.Level) }, nil })
 	h.Health = health.New(cfg.Health)
 	if h.ops, err = serveOps(cfg.Ops, h); err != nil {
 		h.Health.Close()
@@ -135,6 +142,7 @@ func (h *Host) Close() error {
 		errs = append(errs, h.client.Close())
 	}
 	h.mu.Unlock()
+	h.Live.Close()
 	h.Health.Close()
 	if h.ops != nil {
 		errs = append(errs, h.ops.close())

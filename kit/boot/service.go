@@ -181,6 +181,7 @@ func (s *Service) Go(name string, f func(ctx context.Context) error) { s.parts.a
 // Run serves until ctx ends or something fails, then leaves in order. It is called once.
 func (s *Service) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.leave(nil) })()
+	s.host.Live.Start() // with what is in force elsewhere, before anybody calls
 	err := s.micro.Run()
 	select {
 	case <-s.ready:

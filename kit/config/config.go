@@ -42,11 +42,20 @@ func Load(dst any, src Sources) error {
 	}
 	for _, f := range l.fields.leaves {
 		if i, ok := k.Get(f.name).(int); ok {
-			g := l.given[i]
-			l.where[f.name] = g.where
-			l.decode(g, g.node, f.value, f.name)
+			l.set(f, i)
 		}
 	}
+	return l.judge(dst)
+}
+
+func (l *loader) set(f field, i int) {
+	g := l.given[i]
+	l.where[f.name] = g.where
+	l.decode(g, g.node, f.value, f.name)
+}
+
+// judge has the parts check themselves, and tells all that is wrong.
+func (l *loader) judge(dst any) error {
 	l.validate(reflect.ValueOf(dst).Elem(), "")
 	if len(l.faults) == 0 {
 		return nil
@@ -64,7 +73,10 @@ type given struct {
 }
 
 type loader struct {
-	fields fields
+	fields  fields
+	overlay bool // of a running process: only what is live may be given
+	partial bool // sections that dst does not have are somebody else's
+
 	given  []given
 	where  map[string]string
 	faults []fault.Field

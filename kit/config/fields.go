@@ -16,6 +16,7 @@ type field struct {
 	name   string // dotted
 	doc    string
 	secret bool
+	live   bool // takes effect while the process runs
 	value  reflect.Value
 }
 
@@ -25,10 +26,12 @@ type fields struct {
 	sections map[string]bool // "log", "rpc.tls": what holds settings and is none
 }
 
-func (f fields) names() []string {
+func (f fields) names(live bool) []string {
 	out := make([]string, 0, len(f.leaves))
 	for _, l := range f.leaves {
-		out = append(out, l.name)
+		if l.live || !live {
+			out = append(out, l.name)
+		}
 	}
 	return out
 }
@@ -46,21 +49,22 @@ func describe(dst any) fields {
 		panic(fmt.Sprintf("config: %T is not a pointer to a struct", dst))
 	}
 	fs := fields{byName: map[string]field{}, sections: map[string]bool{}}
-	fs.walk(v.Elem(), "")
+	fs.walk(v.Elem(), "", false)
 	return fs
 }
 
-func (fs *fields) walk(v reflect.Value, path string) {
+func (fs *fields) walk(v reflect.Value, path string, live bool) {
 	for _, c := range children(v.Type()) {
 		name, fv := join(path, c.name), v.FieldByIndex(c.index)
+		live := live || c.live
 		if isSection(fv.Type()) {
 			if c.name != "" {
 				fs.sections[name] = true
 			}
-			fs.walk(fv, name)
+			fs.walk(fv, name, live)
 			continue
 		}
-		f := field{name: name, doc: c.doc, secret: c.secret || fv.Type() == secretType, value: fv}
+		f := field{name: name, doc: c.doc, secret: c.secret || fv.Type() == secretType, live: live, value: fv}
 		if _, twice := fs.byName[name]; twice {
 			panic("config: two fields are called " + name)
 		}
@@ -78,6 +82,7 @@ type child struct {
 	index  []int
 	doc    string
 	secret bool
+	live   bool
 }
 
 // children lists a struct's fields that take part: exported, not tagged "-", named by tag or else in lower case.
@@ -95,7 +100,7 @@ func children(t reflect.Type) []child {
 		if name == "" && !f.Anonymous && !strings.Contains(opts, "squash") {
 			name = strings.ToLower(f.Name)
 		}
-		out = append(out, child{name: name, index: f.Index, doc: f.Tag.Get("doc"), secret: f.Tag.Get("secret") == "true"})
+		out = append(out, child{name: name, index: f.Index, doc: f.Tag.Get("doc"), secret: f.Tag.Get("secret") == "true", live: f.Tag.Get("live") == "true"})
 	}
 	return out
 }

@@ -27,6 +27,12 @@ func (l *loader) file(path string) map[string]any {
 		l.fault(path, "cannot be read: %v", err)
 		return layer
 	}
+	return l.document(path, b)
+}
+
+// document reads the text of a file, or of what is written like one.
+func (l *loader) document(path string, b []byte) map[string]any {
+	layer := map[string]any{}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); err != nil {
@@ -62,9 +68,11 @@ func (l *loader) section(layer map[string]any, file string, n *yaml.Node, prefix
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
-		_, setting := l.fields.byName[name]
+		field, setting := l.fields.byName[name]
 		secret, isFile := strings.CutSuffix(name, "_file")
 		switch {
+		case l.overlay && (setting && !field.live || isFile && l.fields.byName[secret].secret):
+			l.fault(where+": "+name, "cannot change while a process runs: it is given at the start")
 		case setting:
 			if _, twice := layer[name]; twice {
 				l.fault(where+": "+name, "is given both itself and as a file")
@@ -83,8 +91,10 @@ func (l *loader) section(layer map[string]any, file string, n *yaml.Node, prefix
 				continue
 			}
 			l.secretFile(layer, secret, value.Value, where)
+		case l.overlay && l.partial && prefix == "":
+			// Another process's section.
 		default:
-			l.unknown(where, "key", name, append(l.fields.names(), slices.Sorted(maps.Keys(l.fields.sections))...))
+			l.unknown(where, "key", name, append(l.fields.names(l.overlay), slices.Sorted(maps.Keys(l.fields.sections))...))
 		}
 	}
 }

@@ -17,13 +17,14 @@ type Key struct {
 	Default string
 	Doc     string
 	Secret  bool
+	Live    bool // takes effect while the process runs, where a live document gives it
 }
 
 // Keys documents every setting of dst, a pointer to a struct that holds the defaults, in the order of its fields.
 func Keys(dst any, envPrefix string) []Key {
 	var out []Key
 	for _, f := range describe(dst).leaves {
-		k := Key{Name: f.name, Env: EnvName(envPrefix, f.name), Type: kindOf(f.value.Type()), Doc: f.doc, Secret: f.secret}
+		k := Key{Name: f.name, Env: EnvName(envPrefix, f.name), Type: kindOf(f.value.Type()), Doc: f.doc, Secret: f.secret, Live: f.live}
 		if !f.secret {
 			k.Default = show(f)
 		}
@@ -44,7 +45,11 @@ func Table(w io.Writer, keys []Key) error {
 		if k.Secret {
 			env += ", `" + k.Env + "_FILE`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, env, def, strings.ReplaceAll(k.Doc, "|", `\|`))
+		doc := strings.ReplaceAll(k.Doc, "|", `\|`)
+		if k.Live {
+			doc += " (live)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, env, def, doc)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -19,7 +19,7 @@ import (
 
 // Config says what is logged and how.
 type Config struct {
-	Level  string `koanf:"level" doc:"the least level that is logged: debug, info, warn or error"`
+	Level  string `koanf:"level" live:"true" doc:"the least level that is logged: debug, info, warn or error"`
 	Format string `koanf:"format" doc:"json (ECS field names), text, or auto: text on a terminal, json elsewhere"`
 }
 
@@ -43,20 +43,35 @@ func (c Config) Validate() []fault.Field {
 // Service identifies who logs.
 type Service struct{ Name, Version, Node string }
 
+// Level is a logger's, and may change while it is used.
+type Level struct{ v slog.LevelVar }
+
+// Set takes a level by its name, as Config has it; a name that is none changes nothing.
+func (l *Level) Set(name string) {
+	if lv, err := level(name); err == nil {
+		l.v.Set(lv)
+	}
+}
+
 // New makes a logger that writes to w.
 func New(cfg Config, who Service, w io.Writer) (*slog.Logger, error) {
+	return NewWithLevel(cfg, who, w, &Level{})
+}
+
+// NewWithLevel makes a logger whose level can be set later; it begins with the configuration's.
+func NewWithLevel(cfg Config, who Service, w io.Writer, lv *Level) (*slog.Logger, error) {
 	if fs := cfg.Validate(); len(fs) > 0 {
 		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the logging configuration is wrong", Fields: fs}
 	}
-	lv, _ := level(cfg.Level) // Validate has seen it
+	lv.Set(cfg.Level)
 	var h slog.Handler
 	if cfg.Format == "text" || cfg.Format == "auto" && isTerminal(w) {
 		// A person reads one process at a time: who logs goes without saying.
 		return slog.New(handler{tint.NewHandler(w, &tint.Options{
-			Level: lv, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w), ReplaceAttr: plain,
+			Level: &lv.v, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w), ReplaceAttr: plain,
 		})}), nil
 	}
-	h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: lv, ReplaceAttr: ecs})
+	h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &lv.v, ReplaceAttr: ecs})
 	l := slog.New(handler{h}).With("ecs.version", "8.11.0", "service.name", who.Name)
 	if who.Version != "" {
 		l = l.With("service.version", who.Version)

@@ -82,7 +82,7 @@ var rules = []rule{
 	owner(`image/internal/(sqlite|litequeue)`, `^modernc\.org/sqlite`),
 	owner(`image/internal/pipeline`, `^C$|^github\.com/davidbyttow/govips`),
 	owner(`storage/internal/s3`, `^github\.com/(minio|aws)/`),
-	owner(`kit/(registry|leader)`, `^github\.com/hashicorp/consul|^go\.etcd\.io/|/plugins/v4/registry/`),
+	owner(`kit/(registry|leader|live)`, `^github\.com/hashicorp/consul|^go\.etcd\.io/|/plugins/v4/registry/`),
 	owner(`kit/tracing`, `^github\.com/uber/jaeger|/plugins/v4/wrapper/trace/`),
 	owner(`kit/config`, `^github\.com/knadh/koanf`),
 }
