@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"calotype/gateway/internal/edge"
 	"calotype/gateway/internal/onthefly"
 	"calotype/kit/boot"
 	"calotype/kit/config"
@@ -20,6 +21,7 @@ type Config struct {
 	Limits      LimitsConfig  `koanf:"limits"`
 	Timeouts    TimeoutConfig `koanf:"timeouts"`
 	Signing     SigningConfig `koanf:"signing"`
+	GRPC        GRPCConfig    `koanf:"grpc"`
 }
 
 // HTTPConfig says where the gateway is and whom it lets in.
@@ -27,7 +29,15 @@ type HTTPConfig struct {
 	Listen         string   `koanf:"listen" doc:"where REST and the console are served"`
 	Advertise      string   `koanf:"advertise" doc:"host or host:port that the registry tells; empty is the listener's, with an address of this machine"`
 	Origins        []string `koanf:"origins" doc:"web origins, such as https://example.com, whose pages may call; \"*\" means any"`
-	ForwardHeaders []string `koanf:"forward_headers" doc:"client headers that reach the services as RPC metadata; no other does"`
+	ForwardHeaders []string `koanf:"forward_headers" doc:"client headers that reach the services as RPC metadata, and metadata that gRPC calls are answered with; no other does"`
+	TrustedProxies []string `koanf:"trusted_proxies" doc:"networks, such as 10.0.0.0/8, of the proxies that are believed in X-Forwarded-For and X-Forwarded-Proto"`
+}
+
+// GRPCConfig says which gRPC calls are passed on.
+type GRPCConfig struct {
+	Services   []string    `koanf:"services" doc:"which registered gRPC services strangers may call, as package.Service or package.Service/Method; \"*\" is any text, \"!\" forbids, the last that fits counts"`
+	MaxMessage config.Size `koanf:"max_message" doc:"the largest gRPC message that is taken"`
+	MaxCalls   int         `koanf:"max_calls" doc:"how many gRPC calls may run at once, streams included; more are told to come again"`
 }
 
 // LimitsConfig bounds what one request may bring.
@@ -62,6 +72,8 @@ func DefaultConfig() Config {
 		Limits: LimitsConfig{Upload: 100 * config.MiB, JSON: config.MiB, URL: 8 * config.KiB, Header: 32 * config.KiB},
 		Timeouts: TimeoutConfig{Header: 10 * time.Second, Idle: 2 * time.Minute, Request: 30 * time.Second, Transform: 30 * time.Second,
 			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
+		// Originals are deleted by way of their images, never behind the manager's back.
+		GRPC: GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
 	}
 }
 
@@ -76,6 +88,26 @@ func (c HTTPConfig) Validate() []fault.Field {
 		if o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host) {
 			fs = append(fs, fault.Field{Path: fmt.Sprintf("origins[%d]", i), Message: fmt.Sprintf("%q is not an origin such as https://example.com", o)})
 		}
+	}
+	if _, err := edge.ParseProxies(c.TrustedProxies); err != nil {
+		fs = append(fs, fault.Field{Path: "trusted_proxies", Message: fault.As(err).Message})
+	}
+	return fs
+}
+
+// Validate checks that there is room for something.
+func (c GRPCConfig) Validate() []fault.Field {
+	var fs []fault.Field
+	for i, rule := range c.Services {
+		if strings.Trim(rule, "!") == "" || strings.Count(rule, "/") > 1 || strings.HasPrefix(rule, "/") {
+			fs = append(fs, fault.Field{Path: fmt.Sprintf("services[%d]", i), Message: fmt.Sprintf("%q is not package.Service or package.Service/Method", rule)})
+		}
+	}
+	if c.MaxMessage < 1024 || c.MaxMessage > 64*config.MiB {
+		fs = append(fs, fault.Field{Path: "max_message", Message: fmt.Sprintf("%v is not between 1KiB and 64MiB", c.MaxMessage)})
+	}
+	if c.MaxCalls <= 0 {
+		fs = append(fs, fault.Field{Path: "max_calls", Message: "no call could run"})
 	}
 	return fs
 }

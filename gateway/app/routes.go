@@ -14,6 +14,7 @@ import (
 	"calotype/gateway/internal/openapi"
 	"calotype/gateway/internal/rest"
 	"calotype/gateway/internal/upload"
+	"calotype/gateway/internal/wire"
 	"calotype/gateway/web"
 	"calotype/kit/boot"
 	"calotype/kit/metrics"
@@ -26,11 +27,12 @@ import (
 type site struct {
 	doc     *openapi.Document
 	nodes   *nodes.Handler
+	grpc    *grpcSite
 	handler http.Handler
 }
 
-// newSite builds the routes over a process's RPC client. Leaving ends when the gateway drains.
-func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error) {
+// newSite builds the routes over a process's RPC client. Leaving ends when the gateway drains, and late when it can wait no longer.
+func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site, error) {
 	doc, err := openapi.New(host.Version)
 	if err != nil {
 		return nil, err
@@ -78,14 +80,25 @@ func newSite(leaving context.Context, cfg Config, host *boot.Host) (*site, error
 	}
 	mux.HandleFunc("/", rest.NotFound)
 
-	s := &site{doc: doc, nodes: list}
+	calls, err := newGRPC(late, cfg, host)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := edge.ParseProxies(cfg.HTTP.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{doc: doc, nodes: list, grpc: calls}
 	s.handler, err = edge.Wrap(edge.Config{Origins: cfg.HTTP.Origins, ForwardHeaders: cfg.HTTP.ForwardHeaders, MaxURL: int(cfg.Limits.URL),
-		Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, mux)
+		Proxies: proxies, Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, calls.beside(mux))
 	return s, err
 }
 
 // route names a request's route for traces, metrics and logs.
 func (s *site) route(r *http.Request) string {
+	if wire.Is(r) {
+		return s.grpc.catalog.Route(r.URL.Path)
+	}
 	if strings.HasPrefix(r.URL.Path, onthefly.Prefix) {
 		return onthefly.Prefix + "{options}/{file}"
 	}

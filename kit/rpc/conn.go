@@ -30,12 +30,19 @@ type connRequest struct {
 }
 
 func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	req := c.client.NewRequest(c.service, method, nil, client.StreamingRequest())
+	return c.client.NewStream(ctx, c.service, desc, method, with(func(e *extra) { e.grpc = opts }))
+}
+
+// NewStream opens a stream in grpc-go's terms with the options of a call. Desc says which side streams, where no descriptor of the method
+// is linked in; a stream of which the server's side alone streams, and whose method or caller declares it harmless, may move until
+// its first message has come.
+func (c *Client) NewStream(ctx context.Context, service string, desc *grpc.StreamDesc, method string, opts ...client.CallOption) (grpc.ClientStream, error) {
+	req := c.NewRequest(service, method, nil, client.StreamingRequest())
 	out := &connStream{}
-	stream, err := c.client.Stream(ctx, req, with(func(e *extra) {
-		e.grpc, e.desc = opts, desc
+	stream, err := c.Stream(ctx, req, append(opts[:len(opts):len(opts)], with(func(e *extra) {
+		e.desc = desc
 		e.opened = func(s *clientStream) { out.inner = s }
-	}))
+	}))...)
 	if err != nil {
 		return nil, err
 	}

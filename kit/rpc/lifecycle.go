@@ -38,7 +38,7 @@ func (s *Server) Start() error {
 	}()
 	o := s.opts
 	s.reg = registration.Start(registration.Config{Registry: o.Registry, TTL: o.RegisterTTL, Interval: o.RegisterInterval, Check: o.RegisterCheck, Log: s.log},
-		registered(o, address, s.endpoints))
+		registered(o, address, s.endpoints, s.announced()))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -21,8 +22,14 @@ type clientMethod struct {
 	known      bool
 }
 
-// methods caches what a client looked up, by the name it was called by.
-type methods struct{ byName sync.Map }
+// methods caches what a client looked up, by the name it was called by: all that are described, and so many others as strangers who
+// choose names may not fill memory with.
+type methods struct {
+	byName sync.Map
+	others atomic.Int32
+}
+
+const maxOthers = 1024
 
 // find reads a method by gRPC's name (/greeter.v1.Greeter/Hello) or by go-micro's (greeter.v1.Greeter.Hello, or Greeter.Hello,
 // which the type of the request completes).
@@ -42,7 +49,8 @@ func (m *methods) find(name string, body any) (*clientMethod, error) {
 			cm.describe(md)
 		}
 	}
-	if strings.HasPrefix(name, "/") { // a short name means one thing with one request and another with another
+	// A short name means one thing with one request and another with another.
+	if strings.HasPrefix(name, "/") && (cm.known || m.others.Add(1) <= maxOthers) {
 		m.byName.Store(name, cm)
 	}
 	return cm, nil

@@ -37,6 +37,7 @@ type Server struct {
 	name     string                  // likewise
 
 	endpoints []*registry.Endpoint
+	internal  []string // services that the registry is not told of
 	reg       *registration.Registration
 	shedder   *shedder // nil: everything is admitted
 	running   atomic.Int64
@@ -123,7 +124,9 @@ func (s *Server) Handle(h server.Handler) error {
 	}
 	s.grpc.RegisterService(s.serviceDesc(h, sd), h.Handler())
 	s.health.SetServingStatus(string(sd.FullName()), healthpb.HealthCheckResponse_NOT_SERVING)
-	if !h.Options().Internal {
+	if h.Options().Internal {
+		s.internal = append(s.internal, string(sd.FullName()))
+	} else {
 		s.endpoints = append(s.endpoints, endpoints(h, sd)...)
 	}
 	return nil

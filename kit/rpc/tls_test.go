@@ -2,18 +2,8 @@ package rpc_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
-	"math/big"
-	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,71 +14,19 @@ import (
 	"calotype/kit/rpc"
 	"calotype/proto"
 	greeterv1 "calotype/proto/greeter/v1"
+	"calotype/test/servers"
 )
 
-// authority signs certificates for 127.0.0.1.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &authority{cert, key}
-}
-
-// issue writes a certificate, its key and the authority's certificate into a folder.
-func (a *authority) issue(t *testing.T, dir string, serial int64) rpc.TLSFiles {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-		if err := errors.Join(os.WriteFile(path+".new", text, 0o600), os.Rename(path+".new", path)); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	return rpc.TLSFiles{
-		CA: write("ca.pem", "CERTIFICATE", a.cert.Raw), Cert: write("cert.pem", "CERTIFICATE", der), Key: write("key.pem", "PRIVATE KEY", secret),
-		Log: quiet(),
-	}
+// issue gives a new certificate of an authority.
+func issue(a *servers.Authority, dir string, serial int64) rpc.TLSFiles {
+	f := a.Issue(dir, serial)
+	return rpc.TLSFiles{CA: f.CA, Cert: f.Cert, Key: f.Key, Log: quiet()}
 }
 
 func TestMutualTLSAndRenewal(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
+	ours, theirs := servers.NewAuthority(t), servers.NewAuthority(t)
 	dir := t.TempDir()
-	files := ours.issue(t, dir, 10)
+	files := issue(ours, dir, 10)
 	serverTLS, err := files.Server()
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +48,8 @@ func TestMutualTLSAndRenewal(t *testing.T) {
 		_, err := greeterv1.NewGreeterService(proto.Greeter, c).Hello(ctx, &greeterv1.HelloRequest{}, client.WithAddress(s.Addr()))
 		return err
 	}
-	own := ours.issue(t, t.TempDir(), 11)
-	strangers := theirs.issue(t, t.TempDir(), 12)
+	own := issue(ours, t.TempDir(), 11)
+	strangers := issue(theirs, t.TempDir(), 12)
 	nobody, misled := own, own
 	nobody.Cert, nobody.Key = "", ""
 	misled.ServerName = "somebody.else"
@@ -146,10 +84,10 @@ func TestMutualTLSAndRenewal(t *testing.T) {
 	if err := try(&own); err != nil {
 		t.Errorf("with a broken file on the server: %v", err)
 	}
-	ours.issue(t, dir, 13)
+	issue(ours, dir, 13)
 	eventually(t, "the new certificate is served", func() bool { return served() == 13 })
 	// And so is another authority, on both sides: what the server trusts, and what the client does.
-	theirs.issue(t, dir, 14)
+	issue(theirs, dir, 14)
 	eventually(t, "the other authority's callers are taken", func() bool { return try(&strangers) == nil })
 	if err := try(&own); err == nil {
 		t.Error("callers of the former authority are still taken")
@@ -157,7 +95,7 @@ func TestMutualTLSAndRenewal(t *testing.T) {
 }
 
 func TestTLSFilesAreChecked(t *testing.T) {
-	good := newAuthority(t).issue(t, t.TempDir(), 1)
+	good := issue(servers.NewAuthority(t), t.TempDir(), 1)
 	for what, change := range map[string]func(*rpc.TLSFiles){
 		"no certificate": func(f *rpc.TLSFiles) { f.Cert, f.Key = "", "" },
 		"no key":         func(f *rpc.TLSFiles) { f.Key = "" },

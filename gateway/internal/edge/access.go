@@ -4,9 +4,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"calotype/gateway/internal/problem"
+	"calotype/gateway/internal/wire"
 )
 
 // access writes one line for each request when it has ended, with the error it ended with, where there was one. The request's and
@@ -25,13 +27,17 @@ func access(cfg Config, log *slog.Logger, next http.Handler) http.Handler {
 			}
 			attrs := []slog.Attr{
 				slog.String("http.request.method", r.Method),
+				slog.String("url.scheme", scheme(r)),
 				slog.String("url.path", r.URL.Path),
 				slog.String("http.route", route),
 				slog.Int("http.response.status_code", a.code()),
 				slog.Int64("http.response.body.bytes", a.bytes),
-				slog.String("client.address", r.RemoteAddr),
+				slog.String("client.address", client(r)),
 				slog.String("user_agent.original", r.UserAgent()),
 				slog.Int64("event.duration", int64(time.Since(start))),
+			}
+			if code, ok := wire.Ended(a.Header()); ok {
+				attrs = append(attrs, slog.String("rpc.grpc.status_code", code.String()))
 			}
 			if *failure != nil {
 				attrs = append(attrs, slog.Any("error", *failure))
@@ -41,6 +47,9 @@ func access(cfg Config, log *slog.Logger, next http.Handler) http.Handler {
 		next.ServeHTTP(a, r)
 	})
 }
+
+// client is who asked: a proxy tells an address without a port.
+func client(r *http.Request) string { return strings.TrimSuffix(r.RemoteAddr, ":0") }
 
 // answer remembers what went out.
 type answer struct {

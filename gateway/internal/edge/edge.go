@@ -21,6 +21,8 @@ type Config struct {
 	Origins []string
 	// ForwardHeaders are the client's headers that travel to the services as RPC metadata. No other does.
 	ForwardHeaders []string
+	// Proxies are believed when they say who asked.
+	Proxies Proxies
 	// MaxURL is the greatest length of a request's address in bytes.
 	MaxURL int
 	// Route names a request's route, "" for none; requests to those in Quiet are logged at debug only.
@@ -38,7 +40,7 @@ func Wrap(cfg Config, log *slog.Logger, next http.Handler) (http.Handler, error)
 	if len(cfg.Origins) > 0 {
 		h = crossOrigin(cfg.Origins).Handler(h)
 	}
-	return access(cfg, log, guard(log, h)), nil
+	return cfg.Proxies.behind(access(cfg, log, guard(log, h))), nil
 }
 
 func limitURL(limit int, next http.Handler) http.Handler {

@@ -67,7 +67,7 @@ func Of(err error) Document {
 // Write answers r with err. Nothing may have been written before; what the headers told about the answer that did not come is
 // taken back.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
-	note(r.Context(), err)
+	Note(r.Context(), err)
 	d := Of(err)
 	h := w.Header()
 	d.RequestID, d.TraceID = h.Get(HeaderRequestID), h.Get(HeaderTraceID)
@@ -106,7 +106,8 @@ func WithNote(ctx context.Context) (context.Context, *error) {
 	return context.WithValue(ctx, noteKey{}, n), n
 }
 
-func note(ctx context.Context, err error) {
+// Note keeps the error with which an answer ends, for the access log.
+func Note(ctx context.Context, err error) {
 	if n, ok := ctx.Value(noteKey{}).(*error); ok {
 		*n = err
 	}
@@ -114,6 +115,6 @@ func note(ctx context.Context, err error) {
 
 // Abort breaks off an answer that has begun, so that the client sees it cut and does not take it for whole.
 func Abort(r *http.Request, err error) {
-	note(r.Context(), err)
+	Note(r.Context(), err)
 	panic(http.ErrAbortHandler)
 }
