@@ -113,14 +113,18 @@ func (a Answer) Created() (*imagev1.CreateImageResponse, error) {
 func Until(ctx context.Context, beat time.Duration, ask func(context.Context) error) error {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
+	var last error
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil { // an answer that the end cut off tells nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
+			return fmt.Errorf("%w: %w", ctx.Err(), last)
 		case <-tick.C:
 		}
 	}

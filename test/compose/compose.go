@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Project is one compose project. Docker is the program; empty means "docker".
@@ -30,6 +31,7 @@ type Container struct {
 	Health   string // empty where it has no check
 	ExitCode int
 	PID      int
+	Started  time.Time
 	Networks map[string]Endpoint
 	Ports    map[string][]Published // by "8080/tcp"
 }
@@ -107,10 +109,11 @@ func parse(b []byte) ([]Container, error) {
 		ID    string `json:"Id"`
 		Name  string
 		State struct {
-			Status   string
-			ExitCode int
-			Pid      int
-			Health   *struct{ Status string }
+			Status    string
+			ExitCode  int
+			Pid       int
+			StartedAt time.Time
+			Health    *struct{ Status string }
 		}
 		Config          struct{ Labels map[string]string }
 		HostConfig      struct{ RestartPolicy struct{ Name string } }
@@ -133,7 +136,7 @@ func parse(b []byte) ([]Container, error) {
 		c := Container{
 			ID: a.ID, Name: strings.TrimPrefix(a.Name, "/"), Service: a.Config.Labels["com.docker.compose.service"], Number: number,
 			OneOff: a.HostConfig.RestartPolicy.Name == "no" || a.HostConfig.RestartPolicy.Name == "on-failure",
-			Status: a.State.Status, ExitCode: a.State.ExitCode, PID: a.State.Pid, Networks: map[string]Endpoint{}, Ports: map[string][]Published{},
+			Status: a.State.Status, ExitCode: a.State.ExitCode, PID: a.State.Pid, Started: a.State.StartedAt, Networks: map[string]Endpoint{}, Ports: map[string][]Published{},
 		}
 		if a.State.Health != nil {
 			c.Health = a.State.Health.Status
@@ -152,4 +155,16 @@ func parse(b []byte) ([]Container, error) {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Number, b.Number))
 	})
 	return found, errors.Join(errs...)
+}
+
+// Host is the address at which the containers in one of the project's networks reach the host, on Linux.
+func (p Project) Host(ctx context.Context, network string) (string, error) {
+	out, err := p.Run(ctx, "network", "inspect", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}", p.Name+"_"+network)
+	if err != nil {
+		return "", err
+	}
+	if all := strings.Fields(out); len(all) > 0 {
+		return all[0], nil
+	}
+	return "", fmt.Errorf("the network %s_%s has no address for the host", p.Name, network)
 }
