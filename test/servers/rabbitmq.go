@@ -19,6 +19,8 @@ type RabbitMQ struct {
 	Addr string // of AMQP, host:port
 	URL  string // amqp://guest:guest@host:port/
 	Name string // of the Erlang node
+	// TLS is where it takes connections by amqps:// with certificates only, where it was started so.
+	TLS string
 }
 
 // NewRabbitMQ starts a node and returns when it takes connections.
@@ -27,17 +29,33 @@ func NewRabbitMQ(t testing.TB) *RabbitMQ {
 	return NewRabbitMQCluster(t, 1).Nodes[0]
 }
 
+// NewRabbitMQWithTLS starts a node that also listens with TLS, and takes only clients that show a certificate of the files' authority.
+func NewRabbitMQWithTLS(t testing.TB, files TLSFiles) *RabbitMQ {
+	t.Helper()
+	port := freePorts(t, 1)[0]
+	node := newRabbitMQCluster(t, 1, fmt.Sprintf("listeners.ssl.1 = 127.0.0.1:%d\nssl_options.cacertfile = %s\nssl_options.certfile = %s\nssl_options.keyfile = %s\n"+
+		"ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n", port, files.CA, files.Cert, files.Key)).Nodes[0]
+	node.TLS = local(port)
+	return node
+}
+
 // RabbitMQCluster is some nodes that know each other.
 type RabbitMQCluster struct {
 	Nodes []*RabbitMQ
 	t     testing.TB
+	conf  string   // what is set beside the usual
 	epmd  *Process // finds nodes by their names; it is nobody's child unless it is ours
 }
 
 // NewRabbitMQCluster starts n nodes and returns when all have joined and take connections. Some 10 s for three.
 func NewRabbitMQCluster(t testing.TB, n int) *RabbitMQCluster {
 	t.Helper()
-	c := &RabbitMQCluster{t: t}
+	return newRabbitMQCluster(t, n, "")
+}
+
+func newRabbitMQCluster(t testing.TB, n int, conf string) *RabbitMQCluster {
+	t.Helper()
+	c := &RabbitMQCluster{t: t, conf: conf}
 	c.epmd = start(t, "epmd", 1, func(ports []int) ([]string, func(context.Context) error) {
 		return []string{"-address", "127.0.0.1", "-port", strconv.Itoa(ports[0])},
 			func(ctx context.Context) error { return accepts(ctx, local(ports[0])) }
@@ -96,7 +114,7 @@ func (c *RabbitMQCluster) process(node *RabbitMQ, port, dist int) *Process {
 		return path
 	}
 	write(".erlang.cookie", "calotypetest", 0o400)
-	conf := "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 16777216\nnet_ticktime = 15\nlog.console.level = warning\n"
+	conf := "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 16777216\nnet_ticktime = 15\nlog.console.level = warning\n" + c.conf
 	if len(c.Nodes) > 1 {
 		conf += "cluster_formation.peer_discovery_backend = classic_config\n"
 		for i, n := range c.Nodes {

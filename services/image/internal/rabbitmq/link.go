@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -50,11 +51,11 @@ func (l *link) get(ctx context.Context) (*conn, error) {
 		l.dialing = make(chan struct{})
 		go l.dial(l.dialing, l.conn != nil)
 	}
-	wait := l.dialing
+	wait, last := l.dialing, l.err
 	l.mu.Unlock()
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, errors.Join(ctx.Err(), last) // that there was no time left says nothing of why
 	case <-l.q.closing:
 		return nil, errClosed()
 	case <-wait:
