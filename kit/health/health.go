@@ -44,6 +44,7 @@ type state struct {
 	asked bool
 	err   error
 	since time.Time // of the present outcome
+	note  bool      // it has no say
 }
 
 // New makes a registry without checks or gates, which is ready. Close stops its polling.
@@ -62,13 +63,19 @@ func New(cfg Config) *Checks {
 
 // Add starts polling a check, at once and then every interval. Until its first answer the process is not ready. A name that is
 // taken already panics: it is a mistake in wiring.
-func (c *Checks) Add(name string, check Check) {
+func (c *Checks) Add(name string, check Check) { c.add(name, check, false) }
+
+// Note is Add for what the report is to tell without a say in the readiness: something that all nodes share, so that none is better off
+// than another, and each answers for itself while it is away.
+func (c *Checks) Note(name string, check Check) { c.add(name, check, true) }
+
+func (c *Checks) add(name string, check Check, note bool) {
 	c.mu.Lock()
 	if _, taken := c.checks[name]; taken {
 		c.mu.Unlock()
 		panic("health: two checks are called " + name)
 	}
-	s := &state{err: errNotAsked, since: time.Now()}
+	s := &state{err: errNotAsked, since: time.Now(), note: note}
 	c.checks[name] = s
 	c.mu.Unlock()
 	c.notify()
@@ -181,7 +188,7 @@ func (c *Checks) ready() bool {
 
 func (c *Checks) passing() bool {
 	for _, s := range c.checks {
-		if s.err != nil {
+		if s.err != nil && !s.note {
 			return false
 		}
 	}
@@ -219,6 +226,7 @@ type Report struct {
 // CheckReport is one line of it.
 type CheckReport struct {
 	OK    bool      `json:"ok"`
+	Note  bool      `json:"note,omitempty"` // it has no say in the readiness
 	Error string    `json:"error,omitempty"`
 	Since time.Time `json:"since,omitzero"`
 }
@@ -229,7 +237,7 @@ func (c *Checks) Report() Report {
 	defer c.mu.Unlock()
 	r := Report{Ready: c.ready(), Checks: map[string]CheckReport{}}
 	for name, s := range c.checks {
-		cr := CheckReport{OK: s.err == nil, Since: s.since.UTC()}
+		cr := CheckReport{OK: s.err == nil, Note: s.note, Since: s.since.UTC()}
 		if s.err != nil {
 			cr.Error = s.err.Error()
 		}

@@ -158,3 +158,17 @@ func TestTwoChecksOfOneNameArePanic(t *testing.T) {
 	}()
 	c.Add("x", ok)
 }
+
+func TestANoteHasNoSay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := health.New(cfg)
+		defer c.Close()
+		c.Gate("storage").Set(true)
+		c.Note("object store", func(context.Context) error { return errors.New("away") })
+		synctest.Wait()
+		r := c.Report()
+		if told := r.Checks["object store"]; !r.Ready || told.OK || !told.Note || told.Error != "away" {
+			t.Errorf("the report is %+v, want a ready process and what the note says", r)
+		}
+	})
+}

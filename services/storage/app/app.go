@@ -6,25 +6,23 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
 	"calotype/proto"
 	storagev1 "calotype/proto/storage/v1"
-	"calotype/services/storage/internal/fs"
 	"calotype/services/storage/internal/rpc"
 )
 
 // App is the storage service in a process. There is one in a host.
 type App struct {
-	store   *fs.Store
+	store   store
 	service *boot.Service
 }
 
 // New opens the store and the listener. The store is closed when Run ends.
 func New(cfg Config, host *boot.Host) (*App, error) {
-	store, err := fs.Open(cfg.Storage.Files, host.Log)
+	store, err := openStore(cfg.Storage, host)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +33,6 @@ func New(cfg Config, host *boot.Host) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	host.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "calotype_storage_free_bytes", Help: "Bytes that are free on the disk that holds the blobs.",
-	}, func() float64 {
-		free, err := store.Free()
-		if err != nil {
-			return -1 // a gauge cannot fail; no disk has this much
-		}
-		return float64(free)
-	}))
-	host.Health.Add("storage", store.Writable)
 	return &App{store: store, service: service}, nil
 }
 

@@ -2,9 +2,12 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
+
+	"calotype/kit/fault"
 )
 
 // bucket is whether the bucket is known to be there. A store describes an object in a bucket that is missing just as a missing
@@ -37,6 +40,10 @@ func (c *cluster) ready(ctx context.Context) error {
 		err = c.makeBucket(ctx)
 	}
 	c.bucket.there.Store(err == nil)
+	var said minio.ErrorResponse
+	if err != nil && fault.As(err) == nil && errors.As(err, &said) {
+		return refuses(err, "the object store refuses the storage's key, or its use of the bucket %s: %s", c.cfg.Bucket, said.Code)
+	}
 	return c.classify(err, "look for its bucket")
 }
 
