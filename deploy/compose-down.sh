@@ -5,6 +5,7 @@ set -eu
 . "$(dirname "$0")/compose-env.sh"
 needs_docker
 sh deploy/secrets.sh >/dev/null # compose does not read its own file without them
+project=$(project)
 case ${PURGE:-} in
 '' | 0) compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}" ;;
 *)
@@ -12,3 +13,7 @@ case ${PURGE:-} in
   rm -rf deploy/secrets
   ;;
 esac
+# Volumes of a cluster that was started otherwise (with other files, or an earlier version of them).
+left=$(docker volume ls -q --filter "label=com.docker.compose.project=$project")
+# shellcheck disable=SC2086 # names hold no spaces
+[ -z "$left" ] || docker volume rm $left >/dev/null

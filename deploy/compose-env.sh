@@ -24,3 +24,6 @@ published() {
   there=$(compose port "$1" "$2" 2>/dev/null) || return 0
   case $there in *:0) ;; *) printf %s "$there" | sed 's/^0\.0\.0\.0:/127.0.0.1:/; s/^\[::\]:/127.0.0.1:/' ;; esac
 }
+
+# project: the name under which the engine knows what belongs to the cluster.
+project() { compose config --format json | sed -n 's/^ *"name": "\([^"]*\)",*$/\1/p' | head -n 1; }

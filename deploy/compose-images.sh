@@ -13,4 +13,10 @@ export COMMIT SOURCE_DATE_EPOCH BUILD_VERSION DOCKER_BUILDKIT=1
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if [ -t 1 ]; then compose build; else compose build --progress plain >"$log" 2>&1 || { tail -n 60 "$log" >&2; exit 1; }; fi
+build() {
+  if [ -t 1 ]; then compose build "$@"; else compose build --progress plain "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; exit 1; }; fi
+}
+# Nginx last: by then what its program shares with the services is compiled.
+# shellcheck disable=SC2046 # names hold no spaces
+build $(compose config --services | grep -vx nginx)
+build nginx

@@ -28,7 +28,7 @@ healthy() {
   die "The new $service is not healthy ($now); the old ones that are left go on. It is there to be looked at: docker rm -f $1"
 }
 
-project=$(compose config --format json | sed -n 's/^ *"name": "\([^"]*\)",*$/\1/p' | head -n 1)
+project=$(project)
 for service; do
   old=$(running "$service")
   [ -n "$old" ] || die "No $service runs."

@@ -5,7 +5,8 @@
 set -eu
 umask 022
 
-folder=${1:-$(dirname "$0")/secrets}
+here=$(cd "$(dirname "$0")" && pwd)
+folder=${1:-$here/secrets}
 mkdir -p "$folder"
 chmod 700 "$folder"
 cd "$folder"
@@ -38,5 +39,12 @@ secret s3-access-key random 10
 secret s3-secret-key random 20
 secret webhook-secrets webhook
 secret signing-keys nothing # empty: addresses under /i/ need no signature
+
+# Nginx's certificate: one for development. Your own go into a folder that TLS_DIR in .env names.
+if [ ! -e tls/tls.crt ] && [ -z "${TLS_DIR:-}" ]; then
+  command -v openssl >/dev/null || { echo 'openssl is needed to make a certificate for development; or set TLS_CERT= and TLS_KEY= in .env, and make the folder deploy/secrets/tls: then there is no TLS' >&2; exit 1; }
+  sh "$here/nginx/dev-certs.sh" "$PWD/tls" >/dev/null
+  made=$((made + 1))
+fi
 
 [ $made = 0 ] || echo "$made new secrets in $(pwd)"
