@@ -43,7 +43,7 @@ func Flags(args []string) (Config, error) {
 	f.StringVar(&cfg.GRPC, "grpc", env("E2E_GRPC", "127.0.0.1:8081"), "its address for gRPC")
 	f.StringVar(&cfg.Project, "project", env("E2E_PROJECT", "calotype"), "the compose project; none breaks nothing")
 	f.StringVar(&cfg.Docker, "docker", env("E2E_DOCKER", "docker"), "docker's program")
-	f.StringVar(&cfg.Secrets, "webhook-secrets", env("E2E_WEBHOOK_SECRETS", "deploy/secrets/webhook-secrets"), "the file of the secrets that webhooks are signed with")
+	f.StringVar(&cfg.Secrets, "webhook-secrets", env("E2E_WEBHOOK_SECRETS", "deploy/secrets/webhook-secrets"), "the file of the secrets that webhooks are signed with; empty asks for no webhooks")
 	f.StringVar(&cfg.Out, "out", "dist/chaos", "the folder of the report")
 	f.StringVar(&cfg.Roll, "roll", "make roll", "the command that replaces every container of Calotype's own")
 	times := f.String("times", "", "whether times that are not kept break the run: yes or no; by default they do in all plans but short")

@@ -107,15 +107,13 @@ func (w *world) upload(ctx context.Context, n int) (load.Outcome, string) {
 // download asks for a result, and every third time for an original.
 func (w *world) download(ctx context.Context, n int) (load.Outcome, string) {
 	picture := n % len(w.images)
-	path, digest := "/original", ""
+	base := "/v1/images/" + w.images[picture]
 	if n%3 > 0 {
 		name := []string{"small", "square"}[n%2]
-		path, digest = "/variants/"+name, w.want[picture][name]
-	} else {
-		sum := sha256.Sum256(w.pictures[picture])
-		digest = hex.EncodeToString(sum[:])
+		return w.bytes(ctx, base+"/variants/"+name, w.want[picture][name])
 	}
-	return w.bytes(ctx, "/v1/images/"+w.images[picture]+path, digest)
+	sum := sha256.Sum256(w.pictures[picture])
+	return w.bytes(ctx, base+"/original", hex.EncodeToString(sum[:]))
 }
 
 func (w *world) known(ctx context.Context, n int) (load.Outcome, string) {

@@ -27,6 +27,9 @@ const (
 
 // listen serves the receiver of webhooks at the host's own address in the cluster's network, which its containers reach.
 func listen(ctx context.Context, cfg Config, p compose.Project) (h hooks, stop func(), _ error) {
+	if cfg.Secrets == "" {
+		return h, func() {}, nil
+	}
 	secrets, err := os.ReadFile(cfg.Secrets)
 	if err != nil {
 		return h, nil, err

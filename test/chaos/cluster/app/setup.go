@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	imagev1 "calotype/proto/image/v1"
@@ -40,6 +41,9 @@ func (w *world) prepare(ctx context.Context, webhook string) error {
 		}
 		w.pictures = append(w.pictures, data)
 		id, want, err := w.learn(ctx, data)
+		if err != nil && n == 0 && webhook != "" && strings.Contains(err.Error(), "webhook_url") {
+			return fmt.Errorf("the managers may not send webhooks to %s: start the cluster with WEBHOOKS_ALLOW=<its network>: %w", webhook, err)
+		}
 		if err != nil {
 			return fmt.Errorf("learning what picture %d gives: %w", n, err)
 		}
