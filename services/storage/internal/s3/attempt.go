@@ -78,7 +78,10 @@ func (a *attempt) failure() (error, *refusal) {
 }
 
 // transport tells attempts what becomes of them.
-type transport struct{ http.RoundTripper }
+type transport struct {
+	http.RoundTripper
+	endpoint *endpoint
+}
 
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, ok := req.Context().Value(attemptKey{}).(*attempt)
@@ -97,6 +100,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	a.rest()
+	t.endpoint.heard.Store(time.Now().UnixNano())
 	if passing(res.StatusCode) {
 		return res, a.refused(res)
 	}

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -80,16 +81,22 @@ func (c *cluster) pick(tried []*endpoint) (open *endpoint) {
 
 // reachable tells why no endpoint is open, nil when one is.
 func (c *cluster) reachable() error {
-	var why error
 	for _, e := range c.endpoints {
 		if e.isUp.Load() {
 			return nil
 		}
-		if err := e.why.Load(); err != nil {
-			why = errors.Join(why, *err)
+	}
+	return away(c.why())
+}
+
+// why joins what is wrong with the endpoints that are closed.
+func (c *cluster) why() (all error) {
+	for _, e := range c.endpoints {
+		if err := e.why.Load(); err != nil && !e.isUp.Load() {
+			all = errors.Join(all, fmt.Errorf("%s: %w", e.name, *err))
 		}
 	}
-	return away(why)
+	return all
 }
 
 // do has a request made, and made again elsewhere or later when it may go well then: f must have the same effect however often it is
@@ -112,7 +119,7 @@ func (c *cluster) keep(ctx context.Context, operation string, f func(ctx context
 		}
 		e := c.pick(tried)
 		if e == nil {
-			return nil, errors.Join(c.reachable(), last)
+			return nil, away(errors.Join(c.why(), last))
 		}
 		if slices.Contains(tried, e) {
 			if err := pause(ctx, n); err != nil {
@@ -123,6 +130,9 @@ func (c *cluster) keep(ctx context.Context, operation string, f func(ctx context
 		a, again, err := e.try(ctx, operation, f)
 		if !again {
 			return a, err
+		}
+		if errors.Is(err, errSilent) && errors.Is(last, errSilent) {
+			return nil, busy(err, 0) // it is the object that hangs; a caller has waited for long enough
 		}
 		last = err
 	}
@@ -173,15 +183,17 @@ func (e *endpoint) try(ctx context.Context, operation string, f func(ctx context
 	return nil, again, err
 }
 
-// suspected closes the endpoint where there is no doubt, and has it looked at where there is: an idle connection may break just so. When
-// one falls silent, the store behind it may hang, and all are looked at.
+// suspected closes the endpoint where there is no doubt, and has it looked at where there is: an idle connection may break just so, and one
+// request of many may be slow. When an endpoint falls silent, the store behind it may hang, and all are looked at.
 func (e *endpoint) suspected(broke error) {
 	var op *net.OpError
 	switch {
 	case errors.Is(broke, errSilent):
-		e.close(broke)
-		for _, other := range e.cluster.endpoints {
-			other.suspect()
+		if time.Since(time.Unix(0, e.heard.Load())) > e.cluster.cfg.Timeout/2 {
+			e.close(broke)
+		}
+		for _, each := range e.cluster.endpoints {
+			each.suspect()
 		}
 	case errors.As(broke, &op) && op.Op == "dial":
 		e.close(broke)

@@ -24,8 +24,9 @@ type endpoint struct {
 	cluster *cluster
 	kick    chan struct{} // wakes the probing
 
-	isUp atomic.Bool
-	why  atomic.Pointer[error] // it is not
+	heard atomic.Int64 // when it answered anything last
+	isUp  atomic.Bool
+	why   atomic.Pointer[error] // it is not
 }
 
 func (c *cluster) newEndpoint(raw string) (*endpoint, error) {
@@ -55,7 +56,7 @@ func (c *cluster) newEndpoint(raw string) (*endpoint, error) {
 	}
 	e.core, err = minio.NewCore(u.Host, &minio.Options{
 		Creds: credentials.NewStaticV4(c.cfg.AccessKey.Reveal(), c.cfg.SecretKey.Reveal(), ""), Secure: u.Scheme == "https",
-		Transport: transport{e.pool}, Region: c.cfg.Region, BucketLookup: lookup, MaxRetries: 1,
+		Transport: transport{e.pool, e}, Region: c.cfg.Region, BucketLookup: lookup, MaxRetries: 1,
 	})
 	return e, err
 }
