@@ -1,5 +1,5 @@
 #!/bin/sh
-# servers.sh [consul] [jaeger] [s3] [rabbitmq] [postgres] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# servers.sh [consul] [jaeger] [s3] [rabbitmq] [postgres] [nginx] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
 # One that is on the PATH is taken as it is. Consul, Jaeger and an S3 (versitygw) are built from their Go modules, at the versions below, once a machine,
 # into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others. Redis is only
 # compared with, by the benchmarks: it is not among those that are got when none is named.
@@ -54,7 +54,7 @@ for name; do
   consul) binary=consul version=$consul_version minutes=6 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
   s3) binary=versitygw version=$s3_version minutes=3 ;;
-  rabbitmq|postgres|redis) packaged="$packaged $name"; continue ;;
+  rabbitmq|postgres|nginx|redis) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac
   if have $binary || [ -x "$out/$binary" ]; then continue; fi

@@ -84,9 +84,9 @@ type GatewayConfig struct {
 	Silence time.Duration `koanf:"silence" doc:"after how long without any byte the connections to a gateway that does not answer are cut"`
 }
 
-// slots is how many sockets nginx's upstream has: all gateways get equal shares when there are 1, 2, 3, 4, 6 or 12 of them, and with
-// other numbers by turns.
-const slots = 12
+// slots is how many sockets nginx's upstream has. Of four no three lead to the same one of two gateways, so that three tries always
+// reach another; and any number of gateways gets equal shares, by turns where it does not divide four.
+const slots = 4
 
 // DefaultConfig suits the image.
 func DefaultConfig() Config {
