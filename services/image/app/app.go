@@ -11,6 +11,7 @@ import (
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
+	"calotype/kit/live"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/app/queue"
@@ -66,6 +67,10 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	// Whoever ends a job writes its notice, even one that could send none itself.
 	parts.Letter, parts.CheckURL, parts.Notice = rpc.Letter, sender.CheckURL, webhooks.Wake
 	m := manager.New(cfg.Image.Config, parts)
+	live.Take(host.Live, cfg, func(now Config) (func(), error) {
+		presets, err := now.Image.Presets.Compile()
+		return func() { m.Change(presets, now.Image.Backlog) }, err
+	})
 	jobs, batches := rpc.NewJobs(m.Jobs), rpc.NewBatches(m.Batches)
 	service, err := host.NewService(proto.Image, cfg.Service(), func(s server.Server) error {
 		return errors.Join(
@@ -87,7 +92,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	if sender.On() {
 		service.Go("webhooks", func(ctx context.Context) error { return webhooks.Run(ctx, boot.Work(ctx)) })
 	}
-	host.Metrics.MustRegister(m.Tally, m.Counts, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second, Backlog: cfg.Image.Backlog})
+	host.Metrics.MustRegister(m.Tally, m.Counts, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second, Backlog: m.Backlog})
 	for _, part := range []any{store, q} {
 		if c, ok := part.(prometheus.Collector); ok {
 			host.Metrics.MustRegister(c)

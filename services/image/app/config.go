@@ -26,7 +26,7 @@ type ImageConfig struct {
 	Database       string          `koanf:"database" doc:"the SQLite file that keeps images and jobs"`
 	Postgres       postgres.Config `koanf:"postgres"`
 	Webhooks       WebhooksConfig  `koanf:"webhooks"`
-	Presets        recipe.Presets  `koanf:"presets" doc:"recipes with names; what is given is added to the built-in ones, under the same name in their place"`
+	Presets        recipe.Presets  `koanf:"presets" live:"true" doc:"recipes with names; what is given is added to the built-in ones, under the same name in their place"`
 	manager.Config `koanf:",squash"`
 }
 

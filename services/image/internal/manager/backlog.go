@@ -15,7 +15,7 @@ const backlogPause = 5 * time.Second // what a caller is told to wait
 // accepted and relayed here since; other managers' share is a second behind.
 type backlog struct {
 	outbox job.Outbox
-	limit  int
+	limit  atomic.Int64
 	count  atomic.Int64
 }
 
@@ -25,11 +25,12 @@ func (b *backlog) reserve(n int) error {
 		return nil
 	}
 	waiting := b.count.Add(int64(n))
-	if waiting <= int64(b.limit) {
+	limit := b.limit.Load()
+	if waiting <= limit {
 		return nil
 	}
 	b.free(n)
-	f := fault.New(fault.Unavailable, "BACKLOG_FULL", "%d jobs wait for the queue, and no more than %d may; nothing was accepted", waiting-int64(n), b.limit)
+	f := fault.New(fault.Unavailable, "BACKLOG_FULL", "%d jobs wait for the queue, and no more than %d may; nothing was accepted", waiting-int64(n), limit)
 	f.RetryAfter = backlogPause
 	return f
 }

@@ -24,7 +24,7 @@ type Batches struct {
 	store  job.Batches
 	jobs   *Jobs
 	images job.Images
-	book   book
+	book   *books
 	wishes wishes
 	poll   time.Duration
 }
@@ -40,7 +40,7 @@ type CreateBatch struct {
 // Create begins a batch. See the contract for its errors.
 func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err error) {
 	defer u.desk.counts.refused(&err)
-	most := min(maxBatch, u.desk.backlog.limit) // more would never be taken
+	most := min(maxBatch, int(u.desk.backlog.limit.Load())) // more would never be taken
 	if err := together(distinct(req.Images, most), req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Batch{}, err
 	}
@@ -60,10 +60,11 @@ func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err
 	if before != nil {
 		return u.store.Batch(ctx, before.Batch)
 	}
-	if _, err := u.book.check(req.Work); err != nil {
+	book := u.book.Load()
+	if _, err := book.check(req.Work); err != nil {
 		return job.Batch{}, err
 	}
-	jobs, err := u.plan(ctx, req)
+	jobs, err := u.plan(ctx, book, req)
 	if err != nil {
 		return job.Batch{}, err
 	}
@@ -75,7 +76,7 @@ func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err
 }
 
 // plan resolves the work for each image, and names all that are not there at once.
-func (u *Batches) plan(ctx context.Context, req CreateBatch) ([]job.Job, error) {
+func (u *Batches) plan(ctx context.Context, book *book, req CreateBatch) ([]job.Job, error) {
 	jobs, missing := make([]job.Job, len(req.Images)), make([]*fault.Field, len(req.Images))
 	reads, readCtx := errgroup.WithContext(ctx)
 	reads.SetLimit(batchReads)
@@ -89,7 +90,7 @@ func (u *Batches) plan(ctx context.Context, req CreateBatch) ([]job.Job, error) 
 			if err != nil {
 				return err
 			}
-			r, err := u.book.resolve(req.Work, im.Picture)
+			r, err := book.resolve(req.Work, im.Picture)
 			if f := fault.As(err); f != nil { // what is wrong for any picture was found before
 				f.Message += fmt.Sprintf(" for image_ids[%d]", i)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
@@ -32,8 +33,11 @@ func (w Work) once() error {
 	return nil
 }
 
-// book turns work into a recipe.
+// book turns work into a recipe, by the presets of one moment.
 type book struct{ presets recipe.Catalog }
+
+// books is the book in force. A request looks once: what it began with it ends with.
+type books struct{ atomic.Pointer[book] }
 
 // check finds what is wrong with w whatever the original, so that a bad recipe costs no look at the picture.
 func (b book) check(w Work) (recipe.Recipe, error) {

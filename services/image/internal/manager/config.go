@@ -9,7 +9,7 @@ import (
 // Config says how long things are kept and how often is looked after them.
 type Config struct {
 	KeepKeys       time.Duration `koanf:"keep_keys" doc:"how long an idempotency key is remembered"`
-	Backlog        int           `koanf:"backlog" doc:"how many jobs may wait for the queue before no more are accepted"`
+	Backlog        int           `koanf:"backlog" live:"true" doc:"how many jobs may wait for the queue before no more are accepted"`
 	ReportSlots    int           `koanf:"report_slots" doc:"how many reports of nodes are applied at once"`
 	ReconcileEvery time.Duration `koanf:"reconcile_every" doc:"how often to look for jobs that nothing moves any more"`
 	ReconcileAfter time.Duration `koanf:"reconcile_after" doc:"how long nothing happens to a job before it is queued again; longer than any attempt takes"`

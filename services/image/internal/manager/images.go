@@ -21,7 +21,7 @@ type Images struct {
 	jobs      job.Jobs
 	inspector Inspector
 	blobs     Blobs
-	book      book
+	book      *books
 	wishes    wishes
 	news      *news
 }
@@ -55,8 +55,9 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (_ Accepted, err e
 	} else if before != nil {
 		return u.desk.answer(ctx, *before)
 	}
+	book := u.book.Load()
 	if !req.None() {
-		if _, err := u.book.check(req.Work); err != nil {
+		if _, err := book.check(req.Work); err != nil {
 			return Accepted{}, err
 		}
 	}
@@ -74,7 +75,7 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (_ Accepted, err e
 		a.Image.Expires = now.Add(req.Keep)
 	}
 	if !req.None() {
-		r, err := u.book.resolve(req.Work, picture)
+		r, err := book.resolve(req.Work, picture)
 		if err != nil {
 			return Accepted{}, err
 		}

@@ -17,7 +17,7 @@ type Jobs struct {
 	desk   *desk
 	store  job.Jobs
 	images *recent
-	book   book
+	book   *books
 	wishes wishes
 	mover  *mover
 	news   *news
@@ -55,7 +55,7 @@ func (u *Jobs) Create(ctx context.Context, req CreateJob) (_ job.Job, err error)
 	if err != nil {
 		return job.Job{}, err
 	}
-	r, err := u.book.resolve(req.Work, im.Picture)
+	r, err := u.book.Load().resolve(req.Work, im.Picture)
 	if err != nil {
 		return job.Job{}, err
 	}

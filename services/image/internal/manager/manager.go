@@ -58,6 +58,9 @@ type Manager struct {
 	Counts    *Counts
 	// Upkeep does the rounds of these and of the Reconciler, while this manager leads.
 	Upkeep *Upkeep
+
+	books   *books
+	backlog *backlog
 }
 
 // New joins the parts. It starts nothing.
@@ -66,11 +69,13 @@ func New(cfg Config, p Parts) *Manager {
 		p.Now = time.Now
 	}
 	clock := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
-	book := book{presets: p.Presets}
+	books := &books{}
+	books.Store(&book{presets: p.Presets})
 	news := &news{}
 	mail := mail{tracer: p.Tracer}
 	counts := newCounts()
-	backlog := &backlog{outbox: p.Store, limit: cfg.Backlog}
+	backlog := &backlog{outbox: p.Store}
+	backlog.limit.Store(int64(cfg.Backlog))
 	relay := newRelay(p.Store, p.Queue, backlog, counts, p.Log)
 	wishes := wishes{url: p.CheckURL, now: clock}
 	desk := &desk{register: p.Store, images: p.Store, jobs: p.Store, ids: job.NewIDs(), now: clock, keep: cfg.KeepKeys, mail: mail, relay: relay, backlog: backlog, counts: counts, log: p.Log}
@@ -78,12 +83,12 @@ func New(cfg Config, p Parts) *Manager {
 		p.Notice = func() {}
 	}
 	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice, counts: counts, log: p.Log}
-	jobs := &Jobs{desk: desk, store: p.Store, images: &recent{images: p.Store, now: clock}, book: book, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
+	jobs := &Jobs{desk: desk, store: p.Store, images: &recent{images: p.Store, now: clock}, book: books, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
 	tally := newTally()
 	m := &Manager{
-		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: book, wishes: wishes, news: news},
+		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: books, wishes: wishes, news: news},
 		Jobs:        jobs,
-		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: book, wishes: wishes, poll: cfg.WatchPoll},
+		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: books, wishes: wishes, poll: cfg.WatchPoll},
 		Relay:       relay,
 		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, counts: counts, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},
@@ -93,6 +98,8 @@ func New(cfg Config, p Parts) *Manager {
 		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, tally: tally, log: p.Log},
 		Tally:       tally,
 		Counts:      counts,
+		books:       books,
+		backlog:     backlog,
 	}
 	m.Upkeep = &Upkeep{elector: p.Elector, store: p.Store, counts: counts, log: p.Log, rounds: []round{
 		{"reconcile", "lost jobs", cfg.ReconcileEvery, m.Reconciler.Round},
@@ -102,3 +109,12 @@ func New(cfg Config, p Parts) *Manager {
 	}}
 	return m
 }
+
+// Change puts other presets and another limit of the backlog into force. Requests that are under way end with what they began with.
+func (m *Manager) Change(presets recipe.Catalog, backlog int) {
+	m.books.Store(&book{presets: presets})
+	m.backlog.limit.Store(int64(backlog))
+}
+
+// Backlog is how many messages may wait for the queue at most.
+func (m *Manager) Backlog() int { return int(m.backlog.limit.Load()) }

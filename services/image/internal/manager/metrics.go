@@ -20,7 +20,7 @@ type Metrics struct {
 	Store   Counter
 	Queue   job.Queue
 	Timeout time.Duration // for what each of them is asked
-	Backlog int           // the most messages that may wait for the queue
+	Backlog func() int    // the most messages that may wait for the queue
 }
 
 var (
@@ -49,7 +49,7 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. What cannot be asked is left out, so that its absence can raise an alarm and the rest is told.
 func (m *Metrics) Collect(to chan<- prometheus.Metric) {
-	gauge(to, outboxMaxDesc, float64(m.Backlog))
+	gauge(to, outboxMaxDesc, float64(m.Backlog()))
 	var asked sync.WaitGroup // at once: neither takes the other's time away
 	asked.Go(func() { m.askStore(to) })
 	asked.Go(func() { m.askQueue(to) })

@@ -52,7 +52,7 @@ func TestMetrics(t *testing.T) {
 	w := begin(t, still)
 	w.create(thumb())
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(&manager.Metrics{Store: w.store, Queue: w.queue, Timeout: time.Second})
+	registry.MustRegister(&manager.Metrics{Store: w.store, Queue: w.queue, Timeout: time.Second, Backlog: func() int { return 1 }})
 	values := func() map[string]float64 {
 		families, err := registry.Gather()
 		if err != nil {

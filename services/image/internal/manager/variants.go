@@ -65,4 +65,4 @@ func (u *Images) Variant(ctx context.Context, id job.ImageID, name string) (job.
 }
 
 // Presets gives the presets in force, ordered by name.
-func (u *Images) Presets() recipe.Catalog { return slices.Clone(u.book.presets) }
+func (u *Images) Presets() recipe.Catalog { return slices.Clone(u.book.Load().presets) }

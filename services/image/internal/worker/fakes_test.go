@@ -122,7 +122,7 @@ func (b *bench) worker(change ...func(*Config)) *Worker {
 	for _, f := range change {
 		f(&cfg)
 	}
-	w := New(cfg, Parts{Originals: b, Results: b, Engine: b, Queue: b, Limit: 1000, Node: "node-1",
+	w := New(cfg, Parts{Originals: b, Results: b, Engine: b, Queue: b, Limit: func() int64 { return 1000 }, Node: "node-1",
 		Tracer: opentracing.NoopTracer{}, Log: slog.New(slog.DiscardHandler)})
 	w.Consumer.paces.began, w.Consumer.paces.first = 0, 0 // nothing is left out
 	return w

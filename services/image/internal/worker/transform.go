@@ -48,7 +48,7 @@ func (t *Transformer) Transform(ctx context.Context, d job.Digest, r recipe.Reci
 }
 
 func (p Parts) open(ctx context.Context, d job.Digest) ([]byte, error) {
-	data, err := p.Originals.Open(ctx, d, p.Limit)
+	data, err := p.Originals.Open(ctx, d, p.Limit())
 	if err == nil {
 		p.Metrics.read(len(data))
 	}

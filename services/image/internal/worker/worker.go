@@ -91,9 +91,9 @@ type Parts struct {
 	Results   Results
 	Engine    Engine
 	Queue     job.Queue
-	Desk      Desk   // nil: every job is wanted to its end
-	Limit     int64  // bytes of an original
-	Node      string // the node's name, for reports
+	Desk      Desk         // nil: every job is wanted to its end
+	Limit     func() int64 // bytes of an original
+	Node      string       // the node's name, for reports
 	Tracer    opentracing.Tracer
 	Metrics   *Metrics
 	Log       *slog.Logger

@@ -11,6 +11,7 @@ import (
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
+	"calotype/kit/live"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/app/queue"
@@ -46,10 +47,17 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		f(&o)
 	}
 	metrics := worker.NewMetrics(host.Metrics)
-	pictures, err := pipeline.New(pipeline.Config{Limits: cfg.Worker.Limits, Observe: metrics.Engine})
+	pictures := &engine{}
+	limited := func(c Config) (func(), error) {
+		e, err := pipeline.New(pipeline.Config{Limits: c.Worker.Limits, Observe: metrics.Engine})
+		return func() { pictures.now.Store(e) }, err
+	}
+	begin, err := limited(cfg)
 	if err != nil {
 		return nil, err
 	}
+	begin()
+	live.Take(host.Live, cfg, limited)
 	shut := func() error { return nil }
 	if o.queue == nil {
 		q, err := queue.Open(cfg.Queue, host.Log)
@@ -62,7 +70,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		}
 	}
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: o.blobs, Results: o.blobs, Engine: o.wrap(engine{pictures}), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: int64(cfg.Worker.Limits.Bytes),
+		Originals: o.blobs, Results: o.blobs, Engine: o.wrap(pictures), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {

@@ -17,7 +17,7 @@ type Config struct {
 // WorkerConfig is the service's own part.
 type WorkerConfig struct {
 	worker.Config `koanf:",squash"`
-	Limits        pipeline.Limits `koanf:"limits"`
+	Limits        pipeline.Limits `koanf:"limits" live:"true"`
 }
 
 // DefaultConfig works with every CPU, and takes its tasks from a file below the working directory.

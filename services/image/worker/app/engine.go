@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/pipeline"
@@ -38,12 +39,22 @@ func WithEngine(wrap func(Engine) Engine) Option { return func(o *options) { o.w
 // WithBlobs works with other blobs than those of the storage service.
 func WithBlobs(b Blobs) Option { return func(o *options) { o.blobs = b } }
 
-// engine is the pipeline as the use cases know it.
-type engine struct{ *pipeline.Engine }
+// engine is the pipeline as the use cases know it. What limits it may change: a call ends with the limits that it began with.
+type engine struct {
+	now atomic.Pointer[pipeline.Engine]
+}
+
+// Inspect implements Engine.
+func (e *engine) Inspect(ctx context.Context, data []byte) (Picture, error) {
+	return e.now.Load().Inspect(ctx, data)
+}
+
+// limit is the most bytes of an original.
+func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 
 // Render implements Engine.
-func (e engine) Render(ctx context.Context, data []byte, variants []Variant, tell func(Progress)) ([]Rendered, error) {
-	done, err := e.Engine.Render(ctx, data, variants, tell)
+func (e *engine) Render(ctx context.Context, data []byte, variants []Variant, tell func(Progress)) ([]Rendered, error) {
+	done, err := e.now.Load().Render(ctx, data, variants, tell)
 	out := make([]Rendered, len(done))
 	for i, r := range done {
 		out[i] = Rendered(r)
