@@ -1,6 +1,6 @@
 // Command cluster breaks a running cluster of containers while it is loaded, and reports who noticed.
 //
-//	go run ./test/chaos/cluster -plan short
+//	go run ./test/chaos/cluster -short
 package main
 
 import (

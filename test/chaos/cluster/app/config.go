@@ -34,7 +34,8 @@ type Config struct {
 func Flags(args []string) (Config, error) {
 	var cfg Config
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	f.StringVar(&cfg.Plan, "plan", "short", "short, full, outages, or none, which only loads")
+	f.StringVar(&cfg.Plan, "plan", "full", "full, short, outages, or none, which only loads")
+	short := f.Bool("short", false, "the same as -plan short")
 	only := f.String("only", "", "of the plan, only steps whose names hold one of these words, parted by commas")
 	f.Uint64Var(&cfg.Seed, "seed", 0, "repeats a run's plan and load; 0 draws one")
 	f.Float64Var(&cfg.PerSecond, "rate", 40, "requests a second, all kinds together")
@@ -50,6 +51,9 @@ func Flags(args []string) (Config, error) {
 	f.DurationVar(&cfg.WellWithin, "well-within", 3*time.Minute, "how long a part may take until it is well again")
 	if err := f.Parse(args); err != nil {
 		return cfg, err
+	}
+	if *short {
+		cfg.Plan = "short"
 	}
 	for w := range strings.SplitSeq(*only, ",") {
 		if w = strings.TrimSpace(w); w != "" {
