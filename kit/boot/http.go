@@ -138,7 +138,8 @@ func (s *httpServer) Err() error                { return s.err }
 func (s *httpServer) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	address, err := registration.Address(s.advertise, s.Addr())
+	locate := func() (string, error) { return registration.Address(s.advertise, s.Addr(), s.opts.Registry) }
+	address, err := locate()
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (s *httpServer) Start() error {
 		md = map[string]string{}
 	}
 	md["protocol"], md["server"], md["version"], md["registry"] = scheme, "http", s.opts.Version, s.opts.Registry.String()
-	cfg := registration.Config{Registry: s.opts.Registry, TTL: s.cfg.TTL, Interval: s.cfg.Interval, Log: s.log}
+	cfg := registration.Config{Registry: s.opts.Registry, TTL: s.cfg.TTL, Interval: s.cfg.Interval, Address: locate, Log: s.log}
 	s.reg = registration.Start(cfg, &registry.Service{
 		Name: s.opts.Name, Version: s.opts.Version,
 		Nodes: []*registry.Node{{Id: s.opts.Name + "-" + s.opts.Id, Address: address, Metadata: md}},

@@ -18,6 +18,7 @@ type Config struct {
 	TTL      time.Duration               // how long a node that does not renew is still found
 	Interval time.Duration               // how often it renews
 	Check    func(context.Context) error // asked before each renewal; an error skips it. Nil: always well
+	Address  func() (string, error)      // where the node is now, asked before each renewal: a machine may get another address. Nil: where it was
 	Log      *slog.Logger
 }
 
@@ -32,7 +33,8 @@ const (
 // registry forgot it.
 type Registration struct {
 	cfg     Config
-	service *registry.Service
+	id      string
+	service *registry.Service // belongs to who asks
 
 	asking  chan struct{} // full while the registry is asked; it may be slow
 	failing bool          // the last try did; belongs to who asks
@@ -46,7 +48,7 @@ type Registration struct {
 // Start registers once before it returns, so that a service that has started can be found, unless the registry is away: then it goes on
 // in the background, until End. The service has one node.
 func Start(cfg Config, s *registry.Service) *Registration {
-	r := &Registration{cfg: cfg, service: s, asking: make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan struct{})}
+	r := &Registration{cfg: cfg, id: s.Nodes[0].Id, service: s, asking: make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan struct{})}
 	first := make(chan struct{})
 	go r.run(first)
 	timer := time.NewTimer(patience)
@@ -103,6 +105,7 @@ func (r *Registration) register() {
 		err = r.cfg.Check(context.Background())
 	}
 	if err == nil {
+		r.locate()
 		asked := time.Now()
 		if err = r.cfg.Registry.Register(r.service, registry.RegisterTTL(r.cfg.TTL)); err == nil {
 			r.heard.Store(&asked)
@@ -115,6 +118,24 @@ func (r *Registration) register() {
 		r.cfg.Log.Info("registered", slog.String("service", r.service.Name), slog.String("node", node.Id), slog.String("address", node.Address))
 	}
 	r.failing = err != nil
+}
+
+// locate puts the node where it is now. An address that the machine still has is kept, though there may be a better one by now. What
+// the registry was given may still be read, so it is not changed.
+func (r *Registration) locate() {
+	node := *r.service.Nodes[0]
+	if r.cfg.Address == nil || here(node.Address) {
+		return
+	}
+	address, err := r.cfg.Address()
+	if err != nil || address == node.Address { // without a network there is no address, and nobody to tell
+		return
+	}
+	r.cfg.Log.Warn("the node has another address", slog.String("service", r.service.Name), slog.String("was", node.Address), slog.String("address", address))
+	node.Address = address
+	s := *r.service
+	s.Nodes = []*registry.Node{&node}
+	r.service = &s
 }
 
 // End takes the node out and keeps it out. It waits for the registry only as long as ctx allows; a registration that is on its way is
@@ -136,7 +157,7 @@ func (r *Registration) End(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("deregistering %s: %w", r.service.Nodes[0].Id, err)
+		return fmt.Errorf("deregistering %s: %w", r.id, err)
 	}
 	return nil
 }

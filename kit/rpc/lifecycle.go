@@ -22,7 +22,9 @@ func (s *Server) Start() error {
 	if s.draining.Err() != nil {
 		return errors.New("rpc: the server has stopped")
 	}
-	address, err := registration.Address(s.opts.Advertise, s.Addr())
+	o := s.opts
+	locate := func() (string, error) { return registration.Address(o.Advertise, s.Addr(), o.Registry) }
+	address, err := locate()
 	if err != nil {
 		return fmt.Errorf("rpc: set server.Advertise: %w", err)
 	}
@@ -36,8 +38,7 @@ func (s *Server) Start() error {
 			s.log.Error("the server ended", slog.String("error", err.Error()))
 		}
 	}()
-	o := s.opts
-	s.reg = registration.Start(registration.Config{Registry: o.Registry, TTL: o.RegisterTTL, Interval: o.RegisterInterval, Check: o.RegisterCheck, Log: s.log},
+	s.reg = registration.Start(registration.Config{Registry: o.Registry, TTL: o.RegisterTTL, Interval: o.RegisterInterval, Check: o.RegisterCheck, Address: locate, Log: s.log},
 		registered(o, address, s.endpoints, s.announced()))
 	return nil
 }
