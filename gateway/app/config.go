@@ -42,8 +42,8 @@ type GRPCConfig struct {
 
 // LimitsConfig bounds what one request may bring.
 type LimitsConfig struct {
-	Upload config.Size `koanf:"upload" doc:"the largest original that is taken"`
-	JSON   config.Size `koanf:"json" doc:"the largest JSON body"`
+	Upload config.Size `koanf:"upload" live:"true" doc:"the largest original that is taken"`
+	JSON   config.Size `koanf:"json" live:"true" doc:"the largest JSON body"`
 	URL    config.Size `koanf:"url" doc:"the longest address"`
 	Header config.Size `koanf:"header" doc:"the most that a request's headers may come to"`
 }

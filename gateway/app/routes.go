@@ -17,6 +17,7 @@ import (
 	"calotype/gateway/internal/wire"
 	"calotype/gateway/web"
 	"calotype/kit/boot"
+	"calotype/kit/live"
 	"calotype/kit/metrics"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
@@ -42,15 +43,22 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 		return nil, err
 	}
 	client := host.Client()
-	transcoded, err := rest.New(rest.Config{MaxBody: int64(cfg.Limits.JSON), Methods: doc.Methods}, client)
-	if err != nil {
-		return nil, err
-	}
 	images, jobs := imagev1.NewImagesService(proto.Image, client), imagev1.NewJobsService(proto.Image, client)
 	storage, transformer := storagev1.NewStorageService(proto.Storage, client), imagev1.NewTransformerService(proto.Worker, client)
 	t := cfg.Timeouts
 
-	up := upload.New(upload.Config{Limit: int64(cfg.Limits.Upload), Timeout: t.Upload, Patience: t.Stall, Register: t.Request}, storage, images)
+	transcoded, up := &limited{}, &limited{}
+	limit := func(c Config) (func(), error) {
+		json, err := rest.New(rest.Config{MaxBody: int64(c.Limits.JSON), Methods: doc.Methods}, client)
+		files := upload.New(upload.Config{Limit: int64(c.Limits.Upload), Timeout: t.Upload, Patience: t.Stall, Register: t.Request}, storage, images)
+		return func() { transcoded.set(json); up.set(files) }, err
+	}
+	begin, err := limit(cfg)
+	if err != nil {
+		return nil, err
+	}
+	begin()
+	live.Take(host.Live, cfg, limit)
 	down := &download.Handler{Images: images, Storage: storage, Lookup: t.Request, Patience: t.Stall}
 	fly := &onthefly.Handler{Images: images, Transformer: transformer, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
 	watch := &events.Handler{Jobs: jobs, Batches: imagev1.NewBatchesService(proto.Image, client), Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
