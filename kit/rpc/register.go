@@ -48,11 +48,22 @@ func Announced(md map[string]string) []string {
 	return services
 }
 
-// announced are the services of the server that are not its own business.
+// OwnBusiness tells of a gRPC service that it speaks of the node that serves it, such as health: calls of it are for one node, not
+// for any.
+func OwnBusiness(service string) bool {
+	for _, own := range []string{"grpc.health.", "grpc.reflection.", "grpc.channelz.", "node.v1."} {
+		if strings.HasPrefix(service, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// announced are the services of the server that any node of its name may serve.
 func (s *Server) announced() []string {
 	var services []string
 	for name := range s.grpc.GetServiceInfo() {
-		if !native("/"+name+"/") && !slices.Contains(s.internal, name) {
+		if !OwnBusiness(name) && !slices.Contains(s.internal, name) {
 			services = append(services, name)
 		}
 	}

@@ -192,7 +192,7 @@ func (c *Catalog) publish() {
 	for _, reg := range sorted(c.nodes) {
 		for _, name := range announced(c.nodes[reg]) {
 			e := next[name]
-			if _, known := c.cfg.Known[name]; known || native(name) || e != nil && e.registry != reg && (e.nodes > 0 || serves(c.nodes[e.registry], name)) {
+			if _, known := c.cfg.Known[name]; known || rpc.OwnBusiness(name) || e != nil && e.registry != reg && (e.nodes > 0 || serves(c.nodes[e.registry], name)) {
 				continue
 			}
 			next[name] = &entry{name: name, registry: reg}
@@ -246,9 +246,4 @@ func same(a, b map[string]*entry) bool {
 		}
 	}
 	return true
-}
-
-// native services tell of the node that is asked: the gateway answers them itself, and nobody reaches another node's.
-func native(service string) bool {
-	return strings.HasPrefix(service, "grpc.") || strings.HasPrefix(service, "node.v1.")
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"calotype/kit/fault"
+	"calotype/kit/rpc"
 )
 
 // Method is a method that may be called.
@@ -39,7 +40,7 @@ func (c *Catalog) Find(ctx context.Context, full string) (*Method, error) {
 		return nil, status.Errorf(codes.Unimplemented, "%.100q is no method: want /package.Service/Method", full)
 	}
 	e := snap.services[service]
-	if e == nil && !native(service) && c.stale(time.Second) {
+	if e == nil && !rpc.OwnBusiness(service) && c.stale(time.Second) {
 		c.refresh(ctx) // it may have come just now
 		snap = c.now.Load()
 		e = snap.services[service]
