@@ -32,6 +32,7 @@ func New(base string) *Caller {
 // Answer is what came back.
 type Answer struct {
 	Status int
+	Proto  string // for example "HTTP/2.0"
 	Header http.Header
 	Body   []byte
 }
@@ -71,7 +72,7 @@ func (c *Caller) Send(ctx context.Context, method, path string, header http.Head
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return Answer{resp.StatusCode, resp.Header, b}, err
+	return Answer{resp.StatusCode, resp.Proto, resp.Header, b}, err
 }
 
 // Get asks for a path.

@@ -12,7 +12,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,11 +27,7 @@ func unique() string { return strings.ToLower(rand.Text()[:12]) }
 // secret reads one of the cluster's secrets.
 func secret(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(env("E2E_SECRETS", "../../../deploy/secrets"), name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
+	return strings.TrimSpace(string(content(t, filepath.Join(env("E2E_SECRETS", "../../../deploy/secrets"), name))))
 }
 
 // keys are what addresses are signed with; none when they need no signature.

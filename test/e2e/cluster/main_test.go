@@ -68,7 +68,12 @@ func eventually(t *testing.T, what string, ask func(context.Context) error) {
 
 func picture(t *testing.T, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "pictures", name))
+	return content(t, filepath.Join("..", "..", "pictures", name))
+}
+
+func content(t *testing.T, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ package cluster
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"image"
 	_ "image/gif"
@@ -12,12 +14,16 @@ import (
 	_ "image/png"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	_ "golang.org/x/image/webp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
+	greeterv1 "calotype/proto/greeter/v1"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/test/caller"
 )
@@ -162,5 +168,30 @@ func TestOneKeyOneJob(t *testing.T) {
 	a, err := c.Upload(within(t, patience), key, query, picture(t, "gray.jpg"))
 	if err != nil || a.Status != http.StatusUnprocessableEntity || a.Problem().Reason != "IDEMPOTENCY_KEY_REUSED" {
 		t.Errorf("another under the same key: %v, %v", err, a)
+	}
+}
+
+// TestTLS speaks HTTP/2 and gRPC to the same port, by the certificate that was made for this machine.
+func TestTLS(t *testing.T) {
+	roots := x509.NewCertPool()
+	if file := env("E2E_CA", filepath.Join(env("E2E_SECRETS", "../../../deploy/secrets"), "tls", "ca.pem")); !roots.AppendCertsFromPEM(content(t, file)) {
+		t.Fatalf("%s holds no certificate", file)
+	}
+	address := env("E2E_TLS", "127.0.0.1:8443")
+	c := caller.New("https://" + address)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+	c.HTTP.Transport = transport
+	t.Cleanup(transport.CloseIdleConnections)
+	a := get(t, c, "/v1/greeter/hello?name=World")
+	if read(t, a, http.StatusOK, &greeterv1.HelloResponse{}).Message == "" || a.Proto != "HTTP/2.0" {
+		t.Errorf("by %s: %v", a.Proto, a)
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if m, err := greeterv1.NewGreeterClient(conn).Hello(within(t, patience), &greeterv1.HelloRequest{Name: "World"}); err != nil || m.GetNode().GetId() == "" {
+		t.Errorf("gRPC over TLS: %v, %v", m, err)
 	}
 }

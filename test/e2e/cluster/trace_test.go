@@ -19,7 +19,7 @@ import (
 )
 
 func answerOf(r *http.Response, body []byte) caller.Answer {
-	return caller.Answer{Status: r.StatusCode, Header: r.Header, Body: body}
+	return caller.Answer{Status: r.StatusCode, Proto: r.Proto, Header: r.Header, Body: body}
 }
 
 func random(n int) string {
