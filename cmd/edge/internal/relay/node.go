@@ -53,8 +53,7 @@ func (n *node) cut() (many int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for p := range n.pairs {
-		p.in.Close()
-		p.out.Close()
+		p.close()
 	}
 	return len(n.pairs)
 }
@@ -81,16 +80,21 @@ func (n *node) stay() bool {
 
 type pair struct{ in, out net.Conn }
 
-// join carries bytes both ways until both are done, or either way fails.
-func (n *node) join(in, out net.Conn) {
+func (p *pair) close() {
+	p.in.Close()
+	p.out.Close()
+}
+
+// join carries bytes both ways until both are done, either way fails, or ctx ends.
+func (n *node) join(ctx context.Context, in, out net.Conn) {
 	p := &pair{in, out}
+	defer context.AfterFunc(ctx, p.close)()
 	n.mu.Lock()
 	n.pairs[p] = struct{}{}
 	n.mu.Unlock()
 	n.metrics.open.Inc()
 	defer func() {
-		in.Close()
-		out.Close()
+		p.close()
 		n.metrics.open.Dec()
 		n.mu.Lock()
 		defer n.mu.Unlock()

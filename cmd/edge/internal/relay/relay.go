@@ -57,10 +57,6 @@ func (r *Relay) Known() (listed, well int) {
 func (r *Relay) Close() {
 	r.mu.Lock()
 	r.closed = true
-	for _, n := range r.nodes {
-		n.leave()
-		n.cut()
-	}
 	r.mu.Unlock()
 	r.cancel()
 	r.work.Wait()
@@ -119,7 +115,7 @@ func (r *Relay) carry(in net.Conn, turn int, refusal Refusal) {
 			continue
 		}
 		r.cfg.Metrics.carried.Inc()
-		n.join(in, out)
+		n.join(r.ctx, in, out)
 		return
 	}
 	r.cfg.Metrics.nobody.Inc()
