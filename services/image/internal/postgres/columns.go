@@ -35,37 +35,37 @@ func batchValues(all []job.Batch) []column {
 	}
 }
 
-// movingValues are those that change after a job was accepted.
-func movingValues[J any](all []J, of func(J) *job.Job) []column {
+// changedValues are those that change after a job was accepted.
+func changedValues(all []*job.Job) []column {
 	reason := func(f *job.Failure) string { return f.Reason }
 	message := func(f *job.Failure) string { return f.Message }
 	variant := func(f *job.Failure) string { return f.Variant }
 	return []column{
-		col("id", "text", all, func(j J) string { return text(of(j).ID) }),
-		col("state", "text", all, func(j J) string { return text(of(j).State) }),
-		col("run", "bigint", all, func(j J) int64 { return int64(of(j).Run) }),
-		col("attempts", "bigint", all, func(j J) int64 { return int64(of(j).Attempts) }),
-		col("requeues", "bigint", all, func(j J) int64 { return int64(of(j).Requeues) }),
-		col("sequence", "bigint", all, func(j J) int64 { return of(j).Sequence }),
-		col("failure_reason", "text", all, func(j J) *string { return part(of(j).Failure, reason) }),
-		col("failure_message", "text", all, func(j J) *string { return part(of(j).Failure, message) }),
-		col("failure_variant", "text", all, func(j J) *string { return part(of(j).Failure, variant) }),
-		col("node", "text", all, func(j J) string { return text(of(j).Node) }),
-		col("started", "timestamptz", all, func(j J) *time.Time { return maybe(of(j).Started) }),
-		col("ended", "timestamptz", all, func(j J) *time.Time { return maybe(of(j).Ended) }),
-		col("updated", "timestamptz", all, func(j J) time.Time { return of(j).Updated }),
-		col("phase", "text", all, func(j J) string { return text(of(j).Progress.Phase) }),
-		col("percent", "bigint", all, func(j J) int64 { return int64(of(j).Progress.Percent) }),
-		col("expires", "timestamptz", all, func(j J) *time.Time { return maybe(of(j).Expires) }),
+		col("id", "text", all, func(j *job.Job) string { return text(j.ID) }),
+		col("state", "text", all, func(j *job.Job) string { return text(j.State) }),
+		col("run", "bigint", all, func(j *job.Job) int64 { return int64(j.Run) }),
+		col("attempts", "bigint", all, func(j *job.Job) int64 { return int64(j.Attempts) }),
+		col("requeues", "bigint", all, func(j *job.Job) int64 { return int64(j.Requeues) }),
+		col("sequence", "bigint", all, func(j *job.Job) int64 { return j.Sequence }),
+		col("failure_reason", "text", all, func(j *job.Job) *string { return part(j.Failure, reason) }),
+		col("failure_message", "text", all, func(j *job.Job) *string { return part(j.Failure, message) }),
+		col("failure_variant", "text", all, func(j *job.Job) *string { return part(j.Failure, variant) }),
+		col("node", "text", all, func(j *job.Job) string { return text(j.Node) }),
+		col("started", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Started) }),
+		col("ended", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Ended) }),
+		col("updated", "timestamptz", all, func(j *job.Job) time.Time { return j.Updated }),
+		col("phase", "text", all, func(j *job.Job) string { return text(j.Progress.Phase) }),
+		col("percent", "bigint", all, func(j *job.Job) int64 { return int64(j.Progress.Percent) }),
+		col("expires", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Expires) }),
 	}
 }
 
-func changedValues(all []*job.Job) []column {
-	return movingValues(all, func(j *job.Job) *job.Job { return j })
-}
-
+// acceptedValues are what a job begins with, as job.Accept leaves it; the others have defaults.
 func acceptedValues(all []accepted) []column {
-	return append(movingValues(all, func(j accepted) *job.Job { return &j.Job }),
+	return []column{
+		col("id", "text", all, func(j accepted) string { return text(j.ID) }),
+		col("state", "text", all, func(j accepted) string { return text(j.State) }),
+		col("updated", "timestamptz", all, func(j accepted) time.Time { return j.Updated }),
 		col("image_id", "text", all, func(j accepted) string { return text(j.ImageID) }),
 		col("original", "text", all, func(j accepted) string { return text(j.Original) }),
 		col("recipe", "text", all, func(j accepted) string { return j.recipe }),
@@ -79,7 +79,7 @@ func acceptedValues(all []accepted) []column {
 		col("keep", "bigint", all, func(j accepted) int64 { return j.Keep.Microseconds() }),
 		col("webhook", "text", all, func(j accepted) string { return text(j.Webhook) }),
 		col("is_unique", "boolean", all, func(j accepted) bool { return j.Unique }),
-	)
+	}
 }
 
 func resultValues(all []madeResult) []column {

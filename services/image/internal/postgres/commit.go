@@ -102,13 +102,13 @@ func (s *Store) commitAtOnce(ctx context.Context, asked []*commit) error {
 	if len(all.parts) == 0 {
 		return nil
 	}
-	return s.atOnce(ctx, "keeping what was asked for", func(ctx context.Context, token string) error { return all.run(ctx, s.db, token) })
+	return s.atOnce(ctx, "keeping what was asked for", func(ctx context.Context, token string) error { return all.run(ctx, s.writers, token) })
 }
 
 // turnsOf gives messages their turns ahead of the transaction that keeps them.
 func (s *Store) turnsOf(ctx context.Context, messages []posted) (release func(), err error) {
 	err = s.read(ctx, "looking for the messages' turns", func(ctx context.Context) error {
-		release, err = s.turns.take(ctx, s.db, messages)
+		release, err = s.turns.take(ctx, s.writers, messages)
 		return err
 	})
 	return release, err

@@ -94,7 +94,7 @@ func (s *Store) Forget(ctx context.Context, id job.ImageID) (unfinished []job.ID
 		if err != nil {
 			return false, err
 		}
-		_, err = tx.ExecContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = ANY($1::text[]) RETURNING id),"+belongings+" INSERT INTO outcomes (token) VALUES ($2)", jobs, token)
+		_, err = tx.ExecContext(ctx, "WITH gone AS (DELETE FROM jobs WHERE id = ANY($1::text[]) RETURNING id, image_id, class, tenant),"+belongings+" INSERT INTO outcomes (token) VALUES ($2)", jobs, token)
 		if err != nil {
 			return false, err
 		}

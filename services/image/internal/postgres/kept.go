@@ -49,7 +49,9 @@ func (p posted) line() line { return line{class: p.Class.OrNormal(), tenant: tex
 // add takes in what a change brings beside the job itself.
 func (k *kept) add(id job.ID, c job.Change) {
 	for _, e := range c.Events {
-		k.events = append(k.events, happened{Event: e, job: id})
+		if !e.Follows() {
+			k.events = append(k.events, happened{Event: e, job: id})
+		}
 	}
 	for _, m := range c.Outbox {
 		headers, _ := json.Marshal(m.Headers) // strings only
@@ -64,7 +66,6 @@ func (k *kept) addJob(c job.Change) error {
 		return err
 	}
 	k.jobs = append(k.jobs, accepted{Job: c.Job, recipe: recipe})
-	k.addResults(c.Job)
 	k.add(c.Job.ID, c)
 	return nil
 }

@@ -3,23 +3,33 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"calotype/kit/fault"
 )
 
-// maxTogether bounds what shares a transaction, and so how long the first waits for the others.
-const maxTogether, maxWeight = 64, 1000
+const (
+	// maxTogether and maxWeight bound what shares a transaction, and so how long the first waits for the others.
+	maxTogether, maxWeight = 256, 1000
+	// slow is when a transaction has lasted so long that what waits for it is begun beside it: it may wait for a lock.
+	slow = 50 * time.Millisecond
+)
 
-// lanes are goroutines that write. A transaction costs several round trips and a sync of the server's disk, so the writes that wait at
-// the same time share one.
+// lanes write. A transaction costs several round trips and a sync of the server's disk, so the writes that come while one is under way
+// share the next.
 type lanes[W any] struct {
-	queue   chan *waiting[W]
-	weigh   func(W) int
-	do      func(ctx context.Context, together []W) error
-	stop    chan struct{}
-	once    sync.Once
-	stopped sync.WaitGroup
+	most  int
+	weigh func(W) int
+	do    func(ctx context.Context, together []W) error
+
+	mu      sync.Mutex
+	closed  bool
+	waiting []*waiting[W]
+	running int // lanes
+	slow    int // those of them whose transactions take long
+	lanes   sync.WaitGroup
 }
 
 type waiting[W any] struct {
@@ -28,18 +38,25 @@ type waiting[W any] struct {
 	done  chan error
 }
 
-// startLanes runs n. do makes all of the writes in one transaction, or returns an error and none of them.
-func startLanes[W any](n int, weigh func(W) int, do func(context.Context, []W) error) *lanes[W] {
-	l := &lanes[W]{queue: make(chan *waiting[W]), weigh: weigh, do: do, stop: make(chan struct{})}
-	for range n {
-		l.stopped.Go(l.run)
-	}
-	return l
+// newLanes makes up to most transactions at once. do makes all of the writes in one, or returns an error and none of them.
+func newLanes[W any](most int, weigh func(W) int, do func(context.Context, []W) error) *lanes[W] {
+	return &lanes[W]{most: most, weigh: weigh, do: do}
 }
 
+// close waits for the transactions that are under way; what waits for them is not made.
 func (l *lanes[W]) close() {
-	l.once.Do(func() { close(l.stop) })
-	l.stopped.Wait()
+	l.mu.Lock()
+	l.closed = true
+	for _, one := range l.waiting {
+		one.done <- errClosed()
+	}
+	l.waiting = nil
+	l.mu.Unlock()
+	l.lanes.Wait()
+}
+
+func errClosed() error {
+	return fault.New(fault.Unavailable, "STORE_CLOSED", "the job store is closed")
 }
 
 // write returns once w is made, or is not. A caller that leaves while it is being made waits for what comes of it.
@@ -48,39 +65,83 @@ func (l *lanes[W]) write(ctx context.Context, w W) error {
 		return err
 	}
 	one := &waiting[W]{ctx: ctx, write: w, done: make(chan error, 1)}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return errClosed()
+	}
+	l.waiting = append(l.waiting, one)
+	l.begin()
+	l.mu.Unlock()
 	select {
-	case l.queue <- one:
-		return <-one.done
+	case err := <-one.done:
+		return err
 	case <-ctx.Done():
+	}
+	if l.quit(one) {
 		return ctx.Err()
-	case <-l.stop:
-		return fault.New(fault.Unavailable, "STORE_CLOSED", "the job store is closed")
+	}
+	return <-one.done
+}
+
+// quit takes back what is not being made yet.
+func (l *lanes[W]) quit(one *waiting[W]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.waiting, one)
+	if i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// begin opens a lane for what waits, unless one will soon have time for it. It is called with the lock.
+func (l *lanes[W]) begin() {
+	if l.closed || len(l.waiting) == 0 || l.running > l.slow || l.running == l.most {
+		return
+	}
+	l.running++
+	l.lanes.Go(func() {
+		for together := l.gather(); len(together) > 0; together = l.gather() {
+			l.watched(func() { l.make(together) })
+		}
+	})
+}
+
+// watched lets other lanes begin when a transaction takes long.
+func (l *lanes[W]) watched(transaction func()) {
+	var isSlow, over bool // with the lock
+	late := time.AfterFunc(slow, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !over {
+			isSlow = true
+			l.slow++
+			l.begin()
+		}
+	})
+	transaction()
+	late.Stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if over = true; isSlow {
+		l.slow--
 	}
 }
 
-func (l *lanes[W]) run() {
-	for {
-		select {
-		case one := <-l.queue:
-			l.make(l.gather(one))
-		case <-l.stop:
-			return
-		}
+// gather takes what waits; it never waits itself. With nothing, the lane is closed.
+func (l *lanes[W]) gather() []*waiting[W] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for weight := 0; n < min(len(l.waiting), maxTogether) && weight < maxWeight; n++ {
+		weight += l.weigh(l.waiting[n].write)
 	}
-}
-
-// gather takes what waits already; it never waits itself.
-func (l *lanes[W]) gather(first *waiting[W]) []*waiting[W] {
-	together := []*waiting[W]{first}
-	for weight := l.weigh(first.write); len(together) < maxTogether && weight < maxWeight; {
-		select {
-		case one := <-l.queue:
-			together = append(together, one)
-			weight += l.weigh(one.write)
-		default:
-			return together
-		}
+	if n == 0 {
+		l.running--
 	}
+	together := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
 	return together
 }
 

@@ -21,9 +21,9 @@ func (s *Store) Backlog(ctx context.Context) (n int, err error) {
 }
 
 // relayQuery takes the next messages that no other relay holds. They come back when the transaction is undone.
-const relayQuery = `WITH next AS MATERIALIZED (SELECT sequence FROM outbox WHERE class = $1 ORDER BY turn, sequence LIMIT $2 FOR UPDATE SKIP LOCKED)
-	DELETE FROM outbox USING next WHERE outbox.sequence = next.sequence
-	RETURNING outbox.turn, outbox.sequence, topic, tenant, class, message_id, headers, body`
+const relayQuery = `DELETE FROM outbox
+	WHERE ctid = ANY(ARRAY(SELECT ctid FROM outbox WHERE class = $1 ORDER BY turn, sequence LIMIT $2 FOR UPDATE SKIP LOCKED))
+	RETURNING turn, sequence, topic, tenant, class, message_id, headers, body`
 
 type outgoing struct {
 	turn, sequence int64

@@ -65,7 +65,7 @@ func testManyRows(t *testing.T, s *Store) {
 	check("expired notices", expireWebhooks, early)
 	check("expired batches", expireBatches, early)
 	for what, f := range map[string]job.Filter{
-		"jobs of a tenant": {Tenant: "tenant 7"}, "jobs of a batch": {Batch: "bat_7"}, "jobs of an image": {Image: "img_7"}, "jobs in a state": {States: []job.State{job.Dead}},
+		"jobs of a tenant": {Tenant: "tenant 7"}, "jobs of a batch": {Batch: "bat_7"}, "jobs of an image": {Image: "img_7"}, "jobs in a state": {States: []job.State{job.Dead}}, "jobs that succeeded": {States: []job.State{job.Succeeded}},
 	} {
 		query, args := list(f, "job_1")
 		check(what, query, args...)

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
 )
 
 //go:embed migrations/*.sql
@@ -23,11 +23,12 @@ var migrations embed.FS
 
 // Store is a job.Store in a database. Commits and updates that wait at the same time share transactions.
 type Store struct {
-	db      *sql.DB
-	idle    int           // connections that are kept
+	db      *pool
+	writers *pool         // of what the lanes do
 	ping    time.Duration // how long a ping may take
 	timeout time.Duration
 	turns   *turns
+	recipes recipe.Reader
 	commits *lanes[*commit]
 	updates *lanes[*update]
 }
@@ -47,23 +48,20 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "calotype"
 	}
-	db := stdlib.OpenDB(*conn, stdlib.OptionAfterConnect(prepareSession))
-	db.SetMaxOpenConns(cfg.MaxConnections)
-	db.SetMaxIdleConns(cfg.MaxConnections)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(time.Hour) // so that they spread again after a server was away
-	s := &Store{db: db, idle: cfg.MaxConnections, ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns()}
-	if err := s.retried(ctx, "connecting", db.PingContext); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the job store: %w", err), db.Close())
+	n := min(max(1, cfg.MaxConnections/6), 4)
+	writers := min(2*n+1, cfg.MaxConnections/2)
+	s := &Store{
+		db: openPool(conn, cfg.MaxConnections-writers, heldAtMostQuery), writers: openPool(conn, writers, heldAtMostQuery, anyValuesQuery),
+		ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns(),
+	}
+	if err := s.retried(ctx, "connecting", s.db.PingContext); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the job store: %w", err), s.closePools())
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("bringing the job store's schema up to date: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("bringing the job store's schema up to date: %w", err), s.closePools())
 	}
-	// Few lanes have much to carry at once, which costs less than many that carry little; one that waits for a lock must not stop the
-	// others. The other connections are for readers and relays.
-	n := min(max(1, cfg.MaxConnections/6), 3)
-	s.commits = startLanes(n, func(c *commit) int { return 1 + len(c.Jobs) }, s.commitAll)
-	s.updates = startLanes(n, func(*update) int { return 1 }, s.updateAll)
+	s.commits = newLanes(n, func(c *commit) int { return 1 + len(c.Jobs) }, s.commitAll)
+	s.updates = newLanes(n, func(*update) int { return 1 }, s.updateAll)
 	return s, nil
 }
 
@@ -71,16 +69,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func (s *Store) Close() error {
 	s.commits.close()
 	s.updates.close()
-	return s.db.Close()
+	return s.closePools()
 }
 
-// heldAtMost is how long a manager that stands still may keep others from the rows that it holds.
-const heldAtMost = 30 * time.Second
-
-func prepareSession(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", heldAtMost.Milliseconds()))
-	return err
-}
+func (s *Store) closePools() error { return errors.Join(s.db.Close(), s.writers.Close()) }
 
 const migrationLock = 0x63616c6f74797065 // "calotype"; the other locks are random numbers
 
@@ -91,7 +83,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, s.db, folder)
+	p, err := goose.NewProvider(goose.DialectPostgres, s.db.DB, folder)
 	if err != nil {
 		return err
 	}

@@ -52,8 +52,8 @@ func (s *Store) suspect(err error) {
 	if !away(err) || errors.As(err, &fresh) {
 		return
 	}
-	s.db.SetMaxIdleConns(-1)
-	s.db.SetMaxIdleConns(s.idle)
+	s.db.drop()
+	s.writers.drop()
 }
 
 // read does what changes nothing.
@@ -80,7 +80,7 @@ func (s *Store) inTx(ctx context.Context, do func(context.Context, *sql.Tx) erro
 func (s *Store) once(ctx context.Context, doing string, do func(ctx context.Context, tx *sql.Tx, token string) (bool, error)) error {
 	return s.retried(ctx, doing, func(ctx context.Context) error {
 		token := rand.Text()
-		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		tx, err := s.writers.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 		if err != nil {
 			return err
 		}

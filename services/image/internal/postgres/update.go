@@ -32,7 +32,7 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
 	return s.once(ctx, "changing jobs", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
-		jobs, err := lockJobs(ctx, tx, asked)
+		jobs, err := s.lockJobs(ctx, tx, asked)
 		if err != nil {
 			return false, err
 		}
@@ -50,6 +50,9 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 			}
 			if u.now = *j; len(c.Events) == 0 {
 				continue
+			}
+			if end, ended := job.End(*j); ended { // it follows from the job no more
+				k.events = append(k.events, happened{Event: end, job: u.id})
 			}
 			if !changed[u.id] {
 				changed[u.id] = true
@@ -74,13 +77,13 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 
 // lockJobs reads those of the jobs that are there. They are locked in the order of their identifiers, so that those who want several
 // never wait for each other in a circle.
-func lockJobs(ctx context.Context, tx *sql.Tx, asked []*update) (map[job.ID]*job.Job, error) {
+func (s *Store) lockJobs(ctx context.Context, tx *sql.Tx, asked []*update) (map[job.ID]*job.Job, error) {
 	ids := make([]job.ID, len(asked))
 	for i, u := range asked {
 		ids[i] = u.id
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE", texts(ids))
-	found, err := all(rows, err, scanJob)
+	found, err := all(rows, err, s.scanJob)
 	if err != nil {
 		return nil, err
 	}

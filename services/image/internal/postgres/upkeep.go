@@ -24,6 +24,9 @@ const (
 		ORDER BY expires LIMIT $2`
 	unreferencedQuery = `SELECT digest FROM unnest($1::text[]) AS asked (digest) WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.digest = asked.digest)
 		AND NOT EXISTS (SELECT 1 FROM results WHERE results.digest = asked.digest)`
+	// Most have succeeded, and are not counted one by one.
+	censusQuery = `WITH others AS MATERIALIZED (SELECT state, count(*) AS jobs FROM jobs WHERE state <> 'succeeded' GROUP BY state)
+		SELECT state, jobs FROM others UNION ALL SELECT 'succeeded', (SELECT count(*) FROM jobs) - (SELECT coalesce(sum(jobs), 0) FROM others)::bigint`
 	expireOutcomes = "DELETE FROM outcomes WHERE kept <= $1"
 	expireReceipts = "DELETE FROM receipts WHERE expires <= $1"
 	expireWebhooks = "DELETE FROM webhooks WHERE ended <= $1"
@@ -32,7 +35,7 @@ const (
 	// Identifiers sort by the time they were made, so the oldest are found without looking at the others.
 	oldestQuery = `SELECT least((SELECT created FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1),
 			(SELECT created FROM jobs WHERE state = 'running' ORDER BY id LIMIT 1)),
-		(SELECT count(*) FROM outbox), (SELECT created FROM outbox ORDER BY sequence LIMIT 1),
+		(SELECT count(*) FROM outbox), (SELECT min(created) FROM outbox),
 		(SELECT count(*) FROM webhooks WHERE state = 'pending'), (SELECT min(created) FROM webhooks WHERE state = 'pending')`
 )
 
@@ -134,7 +137,7 @@ func (s *Store) Census(ctx context.Context) (c job.Census, err error) {
 		for _, state := range job.States() {
 			c.Jobs[state] = 0
 		}
-		rows, err := s.db.QueryContext(ctx, "SELECT state, count(*) FROM jobs GROUP BY state")
+		rows, err := s.db.QueryContext(ctx, censusQuery)
 		_, err = all(rows, err, func(row scanner) (struct{}, error) {
 			var (
 				state job.State
