@@ -1,6 +1,8 @@
 package job
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +24,22 @@ type Task struct {
 	Recipe   recipe.Recipe `json:"recipe"`
 	// MaxAttempts is how often it is tried; 0: as often as the node's configuration says.
 	MaxAttempts int `json:"max_attempts,omitempty"`
+}
+
+// ReadTask takes a message apart. Fails when it is no task, or one of another version.
+func ReadTask(m Message, recipes *recipe.Reader) (Task, error) {
+	var read struct {
+		Task
+		Recipe json.RawMessage `json:"recipe"`
+	}
+	err := json.Unmarshal(m.Body, &read)
+	if err == nil {
+		read.Task.Recipe, err = recipes.Read(read.Recipe)
+	}
+	if err == nil && (read.Job == "" || !read.Original.Valid()) {
+		err = errors.New("the task names no job, or no original")
+	}
+	return read.Task, err
 }
 
 // NewTask says what is to be made for a job's present run.

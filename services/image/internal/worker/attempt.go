@@ -34,11 +34,9 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 	} else {
 		lasting, ended := context.WithCancel(ctx)
 		defer ended()
-		go func() {
-			if pause(lasting, c.paces.began) {
-				_ = report(lasting, job.Report{Kind: job.Began}) // its end is told, too, or the task comes again
-			}
-		}()
+		defer time.AfterFunc(c.paces.began, func() {
+			_ = report(lasting, job.Report{Kind: job.Began}) // its end is told, too, or the task comes again
+		}).Stop()
 	}
 	wanted, stop := c.whileWanted(ctx, t.Job)
 	defer stop()

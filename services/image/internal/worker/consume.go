@@ -2,12 +2,12 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"calotype/kit/logging"
 	"calotype/kit/tracing"
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
 )
 
 // Consumer works off the queue's tasks.
@@ -19,6 +19,7 @@ type Consumer struct {
 	paces paces
 
 	courier *courier
+	recipes recipe.Reader
 }
 
 // paces are the times between what a consumer does beside the work.
@@ -41,8 +42,8 @@ func (c *Consumer) Run(ctx, work context.Context) error {
 }
 
 func (c *Consumer) handle(ctx context.Context, d job.Delivery) job.Verdict {
-	var t job.Task
-	if err := json.Unmarshal(d.Body, &t); err != nil || t.Job == "" || !t.Original.Valid() {
+	t, err := job.ReadTask(d.Message, &c.recipes)
+	if err != nil {
 		c.parts.Log.ErrorContext(ctx, "a task cannot be read; it is set aside", "message", d.ID, "error", err)
 		return job.SetAside("the task cannot be read by this version of the worker")
 	}

@@ -30,10 +30,9 @@ type teller struct {
 // tellWhile tells by way of report until stop is called, which does not wait for a report that is under way.
 func tellWhile(ctx context.Context, pace time.Duration, report func(context.Context, job.Progress) error) (t *teller, stop func()) {
 	t = &teller{now: job.Progress{Phase: fetching, Percent: 1}}
-	ctx, stop = context.WithCancel(ctx)
-	go func() {
-		var last job.Progress
-		for pause(ctx, pace) {
+	ctx, cancel := context.WithCancel(ctx)
+	first := time.AfterFunc(pace, func() {
+		for last := (job.Progress{}); ctx.Err() == nil; pause(ctx, pace) {
 			p := t.read()
 			if p == last {
 				continue
@@ -44,8 +43,11 @@ func tellWhile(ctx context.Context, pace time.Duration, report func(context.Cont
 			}
 			cancel()
 		}
-	}()
-	return t, stop
+	})
+	return t, func() {
+		first.Stop()
+		cancel()
+	}
 }
 
 func (t *teller) read() job.Progress {

@@ -32,26 +32,36 @@ func (c *Consumer) whileWanted(ctx context.Context, id job.ID) (_ context.Contex
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		for wait := c.paces.first; pause(ctx, wait); wait = c.paces.ask {
-			if c.ended(ctx, id) {
-				cancel(errUnwanted)
-				return
+	until := func(unwanted func() bool) func() {
+		return func() {
+			for ; ctx.Err() == nil; pause(ctx, c.paces.ask) {
+				if unwanted() {
+					cancel(errUnwanted)
+				}
 			}
 		}
-	})
-	asking.Go(func() {
-		for wait := c.paces.watch; pause(ctx, wait); wait = c.paces.ask {
-			if c.parts.Desk.Watch(ctx, id) == nil {
-				cancel(errUnwanted)
-				return
-			}
-		}
-	})
-	return ctx, func() {
+	}
+	asking := after(c.paces.first, until(func() bool { return c.ended(ctx, id) }))
+	watching := after(c.paces.watch, until(func() bool { return c.parts.Desk.Watch(ctx, id) == nil }))
+	return ctx, sync.OnceFunc(func() {
 		cancel(nil)
-		asking.Wait()
+		asking()
+		watching()
+	})
+}
+
+// after does something after a while. The end that it gives sees that it is not begun any more, or waits for it. What most work is too
+// short for costs a timer so, and no goroutine.
+func after(d time.Duration, do func()) (end func()) {
+	done := make(chan struct{})
+	t := time.AfterFunc(d, func() {
+		defer close(done)
+		do()
+	})
+	return func() {
+		if !t.Stop() {
+			<-done
+		}
 	}
 }
 
