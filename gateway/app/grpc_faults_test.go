@@ -44,6 +44,7 @@ func TestGRPCUploadsLargeBlobsInBoundedMemory(t *testing.T) {
 			}
 		}
 	}()
+	s.must(put.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Header{Header: &storagev1.PutHeader{}}}))
 	const chunks = 400 // of half a MiB
 	chunk, sum := noise(512<<10), sha256.New()
 	for i := range chunks {

@@ -59,6 +59,7 @@ func (h *Handler) Variant(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
+	w.Header().Set("X-Accel-Expires", "@1") // nginx may keep it, and asks each time whether it still holds; clients are not told
 	h.serve(w, r, content{digest: res.GetDigest(), size: res.GetSize(), contentType: res.GetContentType(),
 		filename: r.PathValue("id") + "-" + res.GetName() + "." + media.Extension(res.GetFormat())})
 }

@@ -2,9 +2,9 @@ package edge
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"calotype/gateway/internal/problem"
@@ -49,7 +49,12 @@ func access(cfg Config, log *slog.Logger, next http.Handler) http.Handler {
 }
 
 // client is who asked: a proxy tells an address without a port.
-func client(r *http.Request) string { return strings.TrimSuffix(r.RemoteAddr, ":0") }
+func client(r *http.Request) string {
+	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && port == "0" {
+		return host
+	}
+	return r.RemoteAddr
+}
 
 // answer remembers what went out.
 type answer struct {
