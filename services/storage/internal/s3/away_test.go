@@ -38,7 +38,10 @@ func wantAway(t *testing.T, s *s3.Store, d blob.Digest) {
 	_, touch := s.Touch(t.Context(), d)
 	_, _, open := s.Open(t.Context(), d, 0, 0)
 	_, list := s.List(t.Context(), blob.Digest{}, 10)
-	_, _, put := s.Put(t.Context(), bytes.NewReader([]byte("x")), blob.Want{})
+	_, _, put := s.Put(t.Context(), readerFunc(func([]byte) (int, error) {
+		t.Error("an upload is read while nobody is there to take it")
+		return 0, io.EOF
+	}), blob.Want{})
 	remove := s.Delete(t.Context(), d, time.Time{})
 	t.Logf("six calls were refused within %v", time.Since(began))
 	for name, err := range map[string]error{"Stat": stat, "Touch": touch, "Open": open, "List": list, "Put": put, "Delete": remove} {
@@ -193,14 +196,14 @@ func TestKilledDoorFailsNoCall(t *testing.T) {
 	cfg := quick(t, server, doors[0].Endpoint, doors[1].Endpoint)
 	cfg.Timeout = 10 * time.Second // a busy machine is slow, not silent
 	s := open(t, cfg)
-	b := stored(t, s, 1, 3*part)
+	b := stored(t, s, 1, part/2)
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
 	var calls atomic.Int64
 	for i := range 4 {
 		g.Go(func() error {
 			for n := 0; ctx.Err() == nil; n++ {
-				content := blobtest.Content(uint64(1000*i+n), 1000+n%3*(part+5))
+				content := blobtest.Content(uint64(1000*i+n), 1000+n%4/3*(part+5))
 				if _, _, err := s.Put(t.Context(), iotest.HalfReader(bytes.NewReader(content)), blob.Want{}); err != nil {
 					return err
 				}

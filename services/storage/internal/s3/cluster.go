@@ -102,7 +102,15 @@ func (c *cluster) why() (all error) {
 // do has a request made, and made again elsewhere or later when it may go well then: f must have the same effect however often it is
 // called. What it returns is a fault, the context's error, or what minio-go says of the server's answer.
 func (c *cluster) do(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) error {
-	a, err := c.keep(ctx, operation, f)
+	return c.doWork(ctx, operation, 0, f)
+}
+
+// What a store that says nothing meanwhile can do with so many bytes that it has already, in a second, at the least.
+const slowest = 16 << 20
+
+// doWork is do for what a store needs time for: so many bytes are moved within it, during which it may be silent.
+func (c *cluster) doWork(ctx context.Context, operation string, size int64, f func(ctx context.Context, core *minio.Core) error) error {
+	a, err := c.keep(ctx, operation, c.cfg.Timeout+time.Duration(size/slowest)*time.Second, f)
 	if a != nil {
 		a.end()
 	}
@@ -110,7 +118,7 @@ func (c *cluster) do(ctx context.Context, operation string, f func(ctx context.C
 }
 
 // keep is do, but the request's attempt goes on until the caller ends it: its answer has a body.
-func (c *cluster) keep(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) (*attempt, error) {
+func (c *cluster) keep(ctx context.Context, operation string, timeout time.Duration, f func(ctx context.Context, core *minio.Core) error) (*attempt, error) {
 	var tried []*endpoint
 	var last error
 	for n := range tries {
@@ -127,7 +135,7 @@ func (c *cluster) keep(ctx context.Context, operation string, f func(ctx context
 			}
 		}
 		tried = append(tried, e)
-		a, again, err := e.try(ctx, operation, f)
+		a, again, err := e.try(ctx, operation, timeout, f)
 		if !again {
 			return a, err
 		}
@@ -155,8 +163,8 @@ func pause(ctx context.Context, n int) error {
 }
 
 // try makes a request at one endpoint, notes what that says of it, and tells whether it is worth trying again.
-func (e *endpoint) try(ctx context.Context, operation string, f func(ctx context.Context, core *minio.Core) error) (_ *attempt, again bool, err error) {
-	a, began := newAttempt(ctx, e.cluster.cfg.Timeout), time.Now()
+func (e *endpoint) try(ctx context.Context, operation string, timeout time.Duration, f func(ctx context.Context, core *minio.Core) error) (_ *attempt, again bool, err error) {
+	a, began := newAttempt(ctx, timeout), time.Now()
 	err = f(a.ctx, e.core)
 	took := time.Since(began)
 	if err == nil {

@@ -29,7 +29,7 @@ func (c *copied) name(ctx context.Context, _ bool) error {
 		return c.inParts(ctx, copyPart)
 	}
 	bucket := c.store.cfg.Bucket
-	return c.store.cluster.do(ctx, "copy", func(ctx context.Context, core *minio.Core) error {
+	return c.store.cluster.doWork(ctx, "copy", c.size, func(ctx context.Context, core *minio.Core) error {
 		done, err := core.CopyObject(ctx, bucket, c.from, bucket, blobs+c.d.String(), nil, minio.CopySrcOptions{}, minio.PutObjectOptions{})
 		if err == nil && done.ETag == "" { // an error can come in a body after the status 200
 			err = minio.ErrorResponse{Code: "InternalError", Message: "the answer to a copy tells of none"}
@@ -54,13 +54,14 @@ func (c *copied) inParts(ctx context.Context, part int64) (err error) {
 	}()
 	bucket := c.store.cfg.Bucket
 	_ = m.sent() // it has none of its own to send
+	m.size = c.size
 	m.parts = make([]minio.CompletePart, (c.size+part-1)/part)
 	g, all := errgroup.WithContext(ctx)
 	g.SetLimit(c.store.cfg.Concurrency)
 	for i := range m.parts {
 		from := int64(i) * part
 		g.Go(func() error {
-			return c.store.cluster.do(all, "copy part", func(ctx context.Context, core *minio.Core) (err error) {
+			return c.store.cluster.doWork(all, "copy part", part, func(ctx context.Context, core *minio.Core) (err error) {
 				m.parts[i], err = core.CopyObjectPart(ctx, bucket, c.from, bucket, m.key, m.id, i+1, from, min(part, c.size-from), nil)
 				if err == nil && m.parts[i].ETag == "" {
 					err = fmt.Errorf("part %d of a copy came without an ETag", i+1)

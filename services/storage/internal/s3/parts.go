@@ -28,6 +28,7 @@ type multipart struct {
 	group *errgroup.Group
 	ctx   context.Context // of the parts
 	next  int
+	size  int64
 
 	mu    sync.Mutex
 	parts []minio.CompletePart
@@ -56,6 +57,7 @@ func (m *multipart) send(part []byte) error {
 		return cmp.Or(m.sent(), err)
 	}
 	m.next++
+	m.size += int64(len(part))
 	number := m.next
 	m.group.Go(func() error {
 		defer m.store.memory.free(part)
@@ -87,7 +89,7 @@ func (m *multipart) sent() error {
 func (m *multipart) name(ctx context.Context, _ bool) error {
 	var etag string
 	for range 2 {
-		err := m.store.cluster.do(ctx, "join parts", func(ctx context.Context, core *minio.Core) error {
+		err := m.store.cluster.doWork(ctx, "join parts", m.size, func(ctx context.Context, core *minio.Core) error {
 			done, err := core.CompleteMultipartUpload(ctx, m.store.cfg.Bucket, m.key, m.id, m.parts, minio.PutObjectOptions{})
 			etag = done.ETag
 			return err

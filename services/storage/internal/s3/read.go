@@ -108,7 +108,7 @@ func (r *reader) open(length int64) (size int64, err error) {
 			return 0, err
 		}
 	}
-	r.attempt, err = r.store.cluster.keep(r.ctx, "get", func(ctx context.Context, core *minio.Core) error {
+	r.attempt, err = r.store.cluster.keep(r.ctx, "get", r.store.cfg.Timeout, func(ctx context.Context, core *minio.Core) error {
 		body, object, header, err := core.GetObject(ctx, r.store.cfg.Bucket, blobs+r.digest.String(), opts)
 		if err != nil {
 			return err

@@ -82,9 +82,12 @@ func (s *Store) Usable(ctx context.Context) error { return s.cluster.ready(ctx) 
 // Reachable reports whether the object store answers now.
 func (s *Store) Reachable(context.Context) error { return s.cluster.reachable() }
 
-// enter is what each call begins with.
+// enter is what each call begins with: an upload is not to come in whole before its caller learns that there is no store.
 func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.cluster.reachable(); err != nil {
 		return err
 	}
 	return s.cluster.ready(ctx)
