@@ -47,25 +47,26 @@ say "Every container is healthy after $(since) s."
 at=$(published nginx 8080)
 [ -n "$at" ] || die 'Nginx publishes no port 8080: nothing was tried.'
 base=http://$at
-ask() { curl -sS -m 20 "$@" 2>&1; }
+ask() { curl -sS -m 20 "$@" 2>&1 | tr -d ' '; }
 
 # A photograph goes in with a job, the job ends, its picture comes out, and both are removed again.
 photograph() {
-  answer=$(ask -f -F file=@test/pictures/photo.jpg "$base/v1/images?preset=thumb&ttl=1h") || return 1
+  answer=$(ask -F file=@test/pictures/photo.jpg "$base/v1/images?preset=thumb&ttl=1h") || return 1
   image=$(printf %s "$answer" | sed -n 's/.*"image":{[^}]*"id":"\([^"]*\)".*/\1/p')
   job=$(printf %s "$answer" | sed -n 's/.*"job":{[^}]*"id":"\([^"]*\)".*/\1/p')
   [ -n "$image" ] && [ -n "$job" ] || return 1
   while :; do
-    answer=$(ask -f "$base/v1/jobs/$job") || return 1
+    answer=$(ask "$base/v1/jobs/$job") || return 1
     case $answer in
     *'"state":"SUCCEEDED"'*) break ;;
-    *'"state":"FAILED"'* | *'"state":"DEAD"'* | *'"state":"CANCELLED"'*) return 1 ;;
+    *'"state":"QUEUED"'* | *'"state":"RUNNING"'*) ;;
+    *) return 1 ;;
     esac
     left || return 1
     sleep 0.2
   done
-  answer=$(ask -f -o /dev/null "$base/v1/images/$image/variants/thumb") || return 1
-  answer=$(ask -f -X DELETE "$base/v1/images/$image") || return 1
+  answer=$(curl -sSf -m 20 -o /dev/null "$base/v1/images/$image/variants/thumb" 2>&1) || return 1
+  answer=$(curl -sSf -m 20 -X DELETE "$base/v1/images/$image" 2>&1) || return 1
 }
 answer=
 until photograph; do

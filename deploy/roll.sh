@@ -1,31 +1,25 @@
 #!/bin/sh
 # roll.sh [SERVICE...]: replaces the containers of Calotype's own services by new ones, from the images and settings that are there
-# now, one at a time and without a failed request: a new one is started, and once it is healthy an old one leaves in order.
+# now, one at a time and without a failed request: a new one is started, and once it is ready an old one leaves in order.
 # Default: all but Nginx, whose port only one can have. Images are not built: `make images` does.
 set -eu
 # shellcheck source=deploy/compose-env.sh
 . "$(dirname "$0")/compose-env.sh"
 needs_docker
 [ $# -gt 0 ] || set -- image-manager image-worker storage greeter gateway
-within=${WITHIN:-120}
+within=${WITHIN:-120} why=
 
 running() { docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False; }
-health() { docker inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}' "$1"; }
 
-# healthy CONTAINER: waits for it.
-healthy() {
+# ready CONTAINER: waits until it says so itself; the engine asks it less often.
+ready() {
   until=$(($(date +%s) + within))
-  while :; do
-    now=$(health "$1")
-    case $now in
-    'running healthy') return 0 ;;
-    exited* | dead*) break ;;
-    esac
-    [ "$(date +%s)" -lt $until ] || break
+  while [ "$(docker inspect --format '{{.State.Status}}' "$1")" = running ] && [ "$(date +%s)" -lt $until ]; do
+    if why=$(docker exec "$1" /usr/bin/calotype-service --check 2>&1); then return 0; fi
     sleep 0.5
   done
   docker logs --tail 50 "$1" >&2
-  die "The new $service is not healthy ($now); the old ones that are left go on. It is there to be looked at: docker rm -f $1"
+  die "The new $service is not ready ($why); the old ones that are left go on. It is there to be looked at: docker rm -f $1"
 }
 
 project=$(project)
@@ -39,7 +33,7 @@ for service; do
     before=$(running "$service")
     compose up -d --no-build --no-deps --no-recreate --scale "$service=$((count + 1))" "$service" >/dev/null 2>&1 || die "compose does not start one more $service."
     for new in $(running "$service"); do
-      case $before in *"$new"*) ;; *) healthy "$new" ;; esac
+      case $before in *"$new"*) ;; *) ready "$new" ;; esac
     done
     docker stop "$container" >/dev/null # with the container's own grace
     docker rm "$container" >/dev/null
