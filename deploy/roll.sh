@@ -13,8 +13,8 @@ running() { docker ps -q --no-trunc --filter "label=com.docker.compose.project=$
 
 # ready CONTAINER: waits until it says so itself; the engine asks it less often.
 ready() {
-  until=$(($(date +%s) + within))
-  while [ "$(docker inspect --format '{{.State.Status}}' "$1")" = running ] && [ "$(date +%s)" -lt $until ]; do
+  deadline=$(($(date +%s) + within))
+  while [ "$(docker inspect --format '{{.State.Status}}' "$1")" = running ] && [ "$(date +%s)" -lt $deadline ]; do
     if why=$(docker exec "$1" /usr/bin/calotype-service --check 2>&1); then return 0; fi
     sleep 0.5
   done
