@@ -92,7 +92,7 @@ func New(cfg Config, host *boot.Host) (_ *App, err error) {
 	if sender.On() {
 		service.Go("webhooks", func(ctx context.Context) error { return webhooks.Run(ctx, boot.Work(ctx)) })
 	}
-	host.Metrics.MustRegister(m.Tally, m.Counts, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second, Backlog: m.Backlog})
+	host.Metrics.MustRegister(m.Counts, &manager.Metrics{Store: store, Queue: q, Timeout: 3 * time.Second, Backlog: m.Backlog})
 	for _, part := range []any{store, q} {
 		if c, ok := part.(prometheus.Collector); ok {
 			host.Metrics.MustRegister(c)

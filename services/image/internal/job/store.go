@@ -56,6 +56,8 @@ func KeyReused() error {
 type Images interface {
 	// Image finds one, or fault.NotFound.
 	Image(ctx context.Context, id ImageID) (Image, error)
+	// Those gives the ones of some images that are there.
+	Those(ctx context.Context, ids []ImageID) (map[ImageID]Image, error)
 	// Images gives up to limit images, the newest first, older than the one named; "" begins.
 	Images(ctx context.Context, after ImageID, limit int) ([]Image, error)
 	// Result finds the result of that name which the newest succeeded job on the image made, or fault.NotFound.

@@ -7,16 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
 )
 
-const (
-	maxBatch   = 1000 // images
-	batchReads = 8    // images that are looked up at once
-)
+const maxBatch = 1000 // images
 
 // Batches accepts, follows and ends jobs by the batch.
 type Batches struct {
@@ -77,41 +73,33 @@ func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err
 
 // plan resolves the work for each image, and names all that are not there at once.
 func (u *Batches) plan(ctx context.Context, book *book, req CreateBatch) ([]job.Job, error) {
-	jobs, missing := make([]job.Job, len(req.Images)), make([]*fault.Field, len(req.Images))
-	reads, readCtx := errgroup.WithContext(ctx)
-	reads.SetLimit(batchReads)
-	for i, id := range req.Images {
-		reads.Go(func() error {
-			im, err := u.images.Image(readCtx, id)
-			if err != nil && fault.Is(err, fault.NotFound) {
-				missing[i] = &fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("there is no image %.40q", id)}
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			r, err := book.resolve(req.Work, im.Picture)
-			if f := fault.As(err); f != nil { // what is wrong for any picture was found before
-				f.Message += fmt.Sprintf(" for image_ids[%d]", i)
-			}
-			if err != nil {
-				return err
-			}
-			jobs[i] = *u.desk.newJob(im, r, req.Preset, req.Wishes)
-			return nil
-		})
-	}
-	if err := reads.Wait(); err != nil {
+	images, err := u.images.Those(ctx, req.Images)
+	if err != nil {
 		return nil, err
 	}
-	e := fault.New(fault.NotFound, "IMAGE_NOT_FOUND", "some of the images are not there; nothing was begun")
-	for _, f := range missing {
-		if f != nil {
-			e.Fields = append(e.Fields, *f)
+	jobs := make([]job.Job, len(req.Images))
+	resolved := map[recipe.Source]recipe.Recipe{} // many are alike
+	missing := fault.New(fault.NotFound, "IMAGE_NOT_FOUND", "some of the images are not there; nothing was begun")
+	for i, id := range req.Images {
+		im, there := images[id]
+		if !there {
+			missing.Fields = append(missing.Fields, fault.Field{Path: fmt.Sprintf("image_ids[%d]", i), Message: fmt.Sprintf("there is no image %.40q", id)})
+			continue
 		}
+		r, known := resolved[source(im.Picture)]
+		if !known {
+			if r, err = book.resolve(req.Work, im.Picture); err != nil {
+				if f := fault.As(err); f != nil { // what is wrong for any picture was found before
+					f.Message += fmt.Sprintf(" for image_ids[%d]", i)
+				}
+				return nil, err
+			}
+			resolved[source(im.Picture)] = r
+		}
+		jobs[i] = *u.desk.newJob(im, r, req.Preset, req.Wishes)
 	}
-	if len(e.Fields) > 0 {
-		return nil, e
+	if len(missing.Fields) > 0 {
+		return nil, missing
 	}
 	return jobs, nil
 }

@@ -47,13 +47,13 @@ type References interface {
 // while a report has waited for half of the grace. Two collectors at once do no harm, so that a leader who does not know yet that it
 // was replaced does none; clocks that differ shorten the grace by their difference.
 type Collector struct {
-	blobs Blobs
-	store References
-	queue job.Queue
-	grace time.Duration
-	now   func() time.Time
-	tally *Tally
-	log   *slog.Logger
+	blobs  Blobs
+	store  References
+	queue  job.Queue
+	grace  time.Duration
+	now    func() time.Time
+	counts *Counts
+	log    *slog.Logger
 }
 
 // Round looks through all blobs once.
@@ -105,10 +105,10 @@ func (c *Collector) page(ctx context.Context, found []job.Digest, since time.Tim
 		switch {
 		case err == nil:
 			s.deleted++
-			c.tally.add(blobCollected, 1)
+			c.counts.keep(blobCollected, 1)
 		case fault.ReasonOf(err) == "BLOB_IN_USE":
 			s.used++
-			c.tally.add(blobSpared, 1)
+			c.counts.keep(blobSpared, 1)
 		case ctx.Err() != nil, fault.Is(err, fault.Unavailable):
 			return err
 		default: // a damaged disk must not keep the bytes behind it

@@ -7,15 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
 )
 
 func (w *world) tally(what string) int {
-	return int(testutil.ToFloat64(w.Tally.WithLabelValues(what)))
+	n, _, _ := w.metric("calotype_upkeep_total", what)
+	return int(n)
 }
 
 func (w *world) round(of interface {

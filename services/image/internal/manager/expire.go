@@ -22,11 +22,11 @@ type Mortal interface {
 // Expirer forgets the images and drops the jobs whose time to live is over. Their bytes are the collector's business. Running it twice
 // at a time does no harm.
 type Expirer struct {
-	store Mortal
-	news  *news
-	now   func() time.Time
-	tally *Tally
-	log   *slog.Logger
+	store  Mortal
+	news   *news
+	now    func() time.Time
+	counts *Counts
+	log    *slog.Logger
 }
 
 // Round removes all that have expired by now.
@@ -58,7 +58,7 @@ func (e *Expirer) forget(ctx context.Context, id job.ImageID) error {
 	for _, j := range cancelled {
 		e.news.tell(j)
 	}
-	e.tally.add(imageExpired, 1)
+	e.counts.keep(imageExpired, 1)
 	e.log.DebugContext(ctx, "an image has expired", "image", string(id), "cancelled", len(cancelled))
 	return nil
 }
@@ -67,7 +67,7 @@ func (e *Expirer) drop(ctx context.Context, id job.ID) error {
 	err := e.store.Drop(ctx, id)
 	switch {
 	case err == nil:
-		e.tally.add(jobExpired, 1)
+		e.counts.keep(jobExpired, 1)
 	case fault.Is(err, fault.Conflict): // it was queued again in this moment, and begins a new life
 		return nil
 	}

@@ -54,7 +54,6 @@ type Manager struct {
 	Scheduler *Scheduler
 	Expirer   *Expirer
 	Collector *Collector
-	Tally     *Tally // of the three
 	Counts    *Counts
 	// Upkeep does the rounds of these and of the Reconciler, while this manager leads.
 	Upkeep *Upkeep
@@ -84,7 +83,6 @@ func New(cfg Config, p Parts) *Manager {
 	}
 	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice, counts: counts, log: p.Log}
 	jobs := &Jobs{desk: desk, store: p.Store, images: &recent{images: p.Store, now: clock}, book: books, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
-	tally := newTally()
 	m := &Manager{
 		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: books, wishes: wishes, news: news},
 		Jobs:        jobs,
@@ -93,10 +91,9 @@ func New(cfg Config, p Parts) *Manager {
 		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, counts: counts, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},
 		Reconciler:  &Reconciler{store: p.Store, queue: p.Queue, mover: mover, mail: mail, relay: relay, cfg: cfg, now: clock, log: p.Log},
-		Scheduler:   &Scheduler{store: p.Store, mover: mover, mail: mail, relay: relay, now: clock, tally: tally},
-		Expirer:     &Expirer{store: p.Store, news: news, now: clock, tally: tally, log: p.Log},
-		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, tally: tally, log: p.Log},
-		Tally:       tally,
+		Scheduler:   &Scheduler{store: p.Store, mover: mover, mail: mail, relay: relay, now: clock, counts: counts},
+		Expirer:     &Expirer{store: p.Store, news: news, now: clock, counts: counts, log: p.Log},
+		Collector:   &Collector{blobs: p.Blobs, store: p.Store, queue: p.Queue, grace: cfg.CollectGrace, now: clock, counts: counts, log: p.Log},
 		Counts:      counts,
 		books:       books,
 		backlog:     backlog,

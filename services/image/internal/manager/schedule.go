@@ -18,12 +18,12 @@ type Calendar interface {
 
 // Scheduler queues the jobs whose time has come. Running it twice at a time does no harm: a job is released once.
 type Scheduler struct {
-	store Calendar
-	mover *mover
-	mail  mail
-	relay *Relay
-	now   func() time.Time
-	tally *Tally
+	store  Calendar
+	mover  *mover
+	mail   mail
+	relay  *Relay
+	now    func() time.Time
+	counts *Counts
 }
 
 // Round releases all that are due by now.
@@ -43,7 +43,7 @@ func (s *Scheduler) Round(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 		if released > 0 {
-			s.tally.add(jobReleased, released)
+			s.counts.keep(jobReleased, released)
 			s.relay.Wake()
 		}
 		if err := errors.Join(errs...); err != nil || released == 0 || len(due) < scheduleBatch {

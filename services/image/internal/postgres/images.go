@@ -38,6 +38,24 @@ func (s *Store) Image(ctx context.Context, id job.ImageID) (im job.Image, err er
 	return im, nil
 }
 
+// Those implements job.Images.
+func (s *Store) Those(ctx context.Context, ids []job.ImageID) (map[job.ImageID]job.Image, error) {
+	found := make(map[job.ImageID]job.Image, len(ids))
+	err := s.read(ctx, "reading images", func(ctx context.Context) error {
+		rows, err := s.db.QueryContext(ctx, "SELECT "+imageColumns+" FROM images WHERE id = ANY($1::text[])", texts(ids))
+		_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
+			im, err := scanImage(row)
+			found[im.ID] = im
+			return none, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
 // Images implements job.Images.
 func (s *Store) Images(ctx context.Context, after job.ImageID, limit int) (found []job.Image, err error) {
 	query, args := "SELECT "+imageColumns+" FROM images ORDER BY id DESC LIMIT $1", []any{limit}

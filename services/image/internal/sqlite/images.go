@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 
 	"calotype/kit/fault"
@@ -38,6 +39,22 @@ func (s *Store) Image(ctx context.Context, id job.ImageID) (job.Image, error) {
 		return job.Image{}, noImage(id)
 	}
 	return im, classify(err, "reading the image")
+}
+
+// Those implements job.Images.
+func (s *Store) Those(ctx context.Context, ids []job.ImageID) (map[job.ImageID]job.Image, error) {
+	found := make(map[job.ImageID]job.Image, len(ids))
+	asked, err := json.Marshal(ids) // one parameter, however many there are
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "", "the images cannot be looked up")
+	}
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+imageColumns+" FROM images WHERE id IN (SELECT value FROM json_each(?))", string(asked))
+	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
+		im, err := scanImage(row)
+		found[im.ID] = im
+		return none, err
+	})
+	return found, classify(err, "reading images")
 }
 
 // Images implements job.Images.

@@ -24,6 +24,11 @@ func testImages(t *testing.T, suite Suite) {
 	if rest := must[[]job.Image](t)(s.Images(t.Context(), want[4].ID, 2)); len(rest) != 0 {
 		t.Errorf("after the last come %v", rest)
 	}
+	same(t, "some", map[job.ImageID]job.Image{want[1].ID: want[1], want[3].ID: want[3]},
+		must[map[job.ImageID]job.Image](t)(s.Those(t.Context(), []job.ImageID{want[3].ID, "img_none", want[1].ID})))
+	if none := must[map[job.ImageID]job.Image](t)(s.Those(t.Context(), nil)); len(none) > 0 {
+		t.Errorf("of none there are %v", none)
+	}
 	_, err := s.Image(t.Context(), "img_none")
 	wantKind(t, "an image that is not there", err, fault.NotFound)
 }

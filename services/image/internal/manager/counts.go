@@ -3,14 +3,12 @@ package manager
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"calotype/kit/fault"
-	"calotype/kit/logging"
 	"calotype/services/image/internal/job"
 )
 
@@ -24,7 +22,17 @@ type Counts struct {
 
 	rounds *prometheus.CounterVec
 	round  *prometheus.GaugeVec
+	kept   *prometheus.CounterVec
 }
+
+// What upkeep does.
+const (
+	imageExpired  = "image_expired"
+	jobExpired    = "job_expired"
+	jobReleased   = "job_released"
+	blobCollected = "blob_collected"
+	blobSpared    = "blob_spared"
+)
 
 // What came of a report.
 const (
@@ -69,6 +77,11 @@ func newCounts() *Counts {
 		round: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "calotype_upkeep_last_success_timestamp_seconds", Help: "When this process last came through a round of upkeep; absent before.",
 		}, []string{"what"}),
+		kept: counter("calotype_upkeep_total",
+			"What upkeep did: image_expired, job_expired, job_released (its time came), blob_collected (nothing referred to it), blob_spared (it was used at the last moment).", "what"),
+	}
+	for _, what := range []string{imageExpired, jobExpired, jobReleased, blobCollected, blobSpared} {
+		c.kept.WithLabelValues(what)
 	}
 	for _, class := range job.Classes() { // so that each is told from the start
 		for _, v := range []*prometheus.CounterVec{c.accepted, c.relayed, c.unrelayed} {
@@ -91,7 +104,7 @@ func newCounts() *Counts {
 
 func (c *Counts) all() []prometheus.Collector {
 	return []prometheus.Collector{c.accepted, c.rejected, c.ended, c.postponed, c.requeued, c.retried, c.took, c.waited, c.attempts,
-		c.reports, c.relayed, c.unrelayed, c.rounds, c.round}
+		c.reports, c.relayed, c.unrelayed, c.rounds, c.round, c.kept}
 }
 
 // Describe implements prometheus.Collector.
@@ -141,6 +154,9 @@ func (c *Counts) moved(before, after job.Job, events []job.Event) {
 		return
 	}
 	class := string(after.Class.OrNormal())
+	if before.State == job.Queued && before.Attempts == 0 && after.Attempts > 0 { // of short work only the end is told
+		c.waited.WithLabelValues(class).Observe(max(0, after.Started.Sub(before.Updated).Seconds()))
+	}
 	for _, e := range events {
 		switch {
 		case e.State.Ended():
@@ -159,8 +175,6 @@ func (c *Counts) moved(before, after job.Job, events []job.Event) {
 			c.requeued.WithLabelValues().Inc()
 		case e.State == job.Queued && e.Failure != nil:
 			c.postponed.WithLabelValues(e.Failure.Reason).Inc()
-		case e.State == job.Running && before.State == job.Queued && before.Attempts == 0:
-			c.waited.WithLabelValues(class).Observe(max(0, e.Time.Sub(before.Updated).Seconds()))
 		}
 	}
 }
@@ -188,6 +202,13 @@ func (c *Counts) relay(class job.Class, n int, err error) {
 	}
 }
 
+// keep counts what a round of upkeep did.
+func (c *Counts) keep(what string, n int) {
+	if c != nil {
+		c.kept.WithLabelValues(what).Add(float64(n))
+	}
+}
+
 func (c *Counts) upkeep(what string, err error) {
 	if c == nil {
 		return
@@ -199,43 +220,4 @@ func (c *Counts) upkeep(what string, err error) {
 		c.round.WithLabelValues(what).Set(float64(time.Now().UnixMilli()) / 1000)
 	}
 	c.rounds.WithLabelValues(what, outcome).Inc()
-}
-
-// tellAccepted writes one line for each request that was accepted.
-func tellAccepted(ctx context.Context, log *slog.Logger, c job.Commit) {
-	if log == nil || len(c.Jobs) == 0 {
-		return
-	}
-	j := c.Jobs[0].Job
-	attrs := []slog.Attr{slog.String(logging.ImageID, string(j.ImageID)), slog.String("state", string(j.State)), slog.String("class", string(j.Class))}
-	if j.Tenant != "" {
-		attrs = append(attrs, slog.String("tenant", j.Tenant))
-	}
-	if c.Batch != nil {
-		log.LogAttrs(ctx, slog.LevelInfo, "batch accepted", append(attrs[1:], slog.String("batch", string(c.Batch.ID)), slog.Int("jobs", len(c.Jobs)))...)
-		return
-	}
-	log.LogAttrs(logging.WithJob(ctx, string(j.ID)), slog.LevelInfo, "job accepted", attrs...)
-}
-
-// tellEnd writes the one line that tells of a job's end.
-func tellEnd(ctx context.Context, log *slog.Logger, j job.Job) {
-	if log == nil || !j.State.Ended() {
-		return
-	}
-	level := slog.LevelInfo
-	if j.State == job.Dead {
-		level = slog.LevelError
-	}
-	ctx = logging.WithJob(ctx, string(j.ID))
-	attrs := []slog.Attr{slog.String("state", string(j.State)), slog.Int("attempts", j.Attempts), slog.Duration("took", j.Ended.Sub(j.Created))}
-	for key, v := range map[string]string{"node": j.Node, "tenant": j.Tenant, "batch": string(j.BatchID)} {
-		if v != "" {
-			attrs = append(attrs, slog.String(key, v))
-		}
-	}
-	if j.Failure != nil {
-		attrs = append(attrs, slog.String("reason", j.Failure.Reason), slog.String("failure", j.Failure.Message))
-	}
-	log.LogAttrs(ctx, level, "job ended", attrs...)
 }
