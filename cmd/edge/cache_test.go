@@ -165,24 +165,29 @@ func TestStaleIsBetterThanNothing(t *testing.T) {
 	}
 }
 
-// With errors nothing is kept, and with no cache nothing at all.
+// No error is kept, and without a cache nothing at all.
 func TestWhatIsNotCached(t *testing.T) {
 	var fails atomic.Bool
 	fails.Store(true)
 	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
 		if fails.Load() {
+			w.Header().Set("X-Accel-Expires", "@1")
+			w.Header().Set("Cache-Control", "public, max-age=60")
 			w.WriteHeader(404)
 			return
 		}
 		pictures(w, r)
 	})
 	e := start(t, []string{g.addr})
-	if a := e.get("/i/w_1/a.jpg"); a.StatusCode != 404 {
-		t.Fatalf("got %d", a.StatusCode)
-	}
-	fails.Store(false)
-	if a := e.get("/i/w_1/a.jpg"); a.StatusCode != 200 {
-		t.Errorf("a 404 is kept: %d", a.StatusCode)
+	for _, path := range []string{"/i/w_1/a.jpg", "/v1/images/img_1/variants/a"} {
+		fails.Store(true)
+		if a := e.get(path); a.StatusCode != 404 {
+			t.Fatalf("%s: %d", path, a.StatusCode)
+		}
+		fails.Store(false)
+		if a := e.get(path); a.StatusCode != 200 || a.Header.Get("X-Cache-Status") != "MISS" {
+			t.Errorf("%s: a 404 is kept: %d %s", path, a.StatusCode, a.Header.Get("X-Cache-Status"))
+		}
 	}
 	e = start(t, []string{g.addr}, "CALOTYPE_EDGE__CACHE__SIZE=0")
 	for range 2 {

@@ -57,7 +57,7 @@ type edge struct {
 // start runs an edge that finds the gateways at these addresses in its last list; its registry is away, unless env says where it is.
 func start(t *testing.T, addresses []string, env ...string) *edge {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "edge") // short: sockets lie in it
+	dir, err := os.MkdirTemp("", "edge") //nolint:usetesting // short, for the sockets in it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -355,6 +355,9 @@ func TestVariantsAndWhatIsMissing(t *testing.T) {
 	if rsp.StatusCode != 200 || body != string(data) || rsp.Header.Get("Content-Disposition") != "attachment; filename=img_v-thumb.jpg" {
 		t.Errorf("got %d, %d bytes, %v", rsp.StatusCode, len(body), rsp.Header)
 	}
+	if v := rsp.Header.Get("X-Accel-Expires"); v != "@1" || rsp.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("nginx is told %q, clients %v", v, rsp.Header)
+	}
 	if rsp, body = s.get("/v1/images/img_v/variants/thumb", "Range", "bytes=-3"); rsp.StatusCode != 206 || body != string(data[4997:]) {
 		t.Errorf("its end: %d %d bytes", rsp.StatusCode, len(body))
 	}

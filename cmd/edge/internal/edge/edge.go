@@ -85,7 +85,7 @@ func (a *App) listen(path string, serve func(net.Listener) error) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing the socket of one before: %w", err)
 	}
-	l, err := net.Listen("unix", path) //nolint:noctx // it does not wait for anybody
+	l, err := net.Listen("unix", path)
 	if err != nil {
 		return fmt.Errorf("listening for nginx: %w", err)
 	}

@@ -148,7 +148,7 @@ func listens(address string) []string {
 		return []string{net.JoinHostPort(host, port)}
 	}
 	all := []string{port}
-	if l, err := net.Listen("tcp6", "[::]:0"); err == nil { //nolint:noctx // it is asked whether it could
+	if l, err := net.Listen("tcp6", "[::]:0"); err == nil {
 		l.Close()
 		all = append(all, "[::]:"+port)
 	}
