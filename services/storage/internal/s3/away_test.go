@@ -194,7 +194,7 @@ func TestKilledDoorFailsNoCall(t *testing.T) {
 	server := servers.NewS3(t)
 	doors := []*servers.S3{server, server.Beside(t)}
 	cfg := quick(t, server, doors[0].Endpoint, doors[1].Endpoint)
-	cfg.Timeout = 10 * time.Second // a busy machine is slow, not silent
+	cfg.Timeout, cfg.ConnectTimeout = time.Minute, 10*time.Second // a busy machine is slow, not silent
 	s := open(t, cfg)
 	b := stored(t, s, 1, part/2)
 	ctx, stop := context.WithCancel(t.Context())

@@ -192,14 +192,14 @@ func (e *endpoint) try(ctx context.Context, operation string, timeout time.Durat
 }
 
 // suspected closes the endpoint where there is no doubt, and has it looked at where there is: an idle connection may break just so, and one
-// request of many may be slow. When an endpoint falls silent, the store behind it may hang, and all are looked at.
+// request of many may be slow.
 func (e *endpoint) suspected(broke error) {
 	var op *net.OpError
 	switch {
+	case e.lively(broke):
+		e.suspect()
 	case errors.Is(broke, errSilent):
-		if time.Since(time.Unix(0, e.heard.Load())) > e.cluster.cfg.Timeout/2 {
-			e.close(broke)
-		}
+		e.close(broke)
 		for _, each := range e.cluster.endpoints {
 			each.suspect()
 		}
@@ -208,4 +208,13 @@ func (e *endpoint) suspected(broke error) {
 	default:
 		e.suspect()
 	}
+}
+
+// lively reports that an endpoint was only late, and answered somebody else a moment ago: it, or this machine, may have much to do.
+func (e *endpoint) lively(err error) bool {
+	var late net.Error
+	if !errors.Is(err, errSilent) && (!errors.As(err, &late) || !late.Timeout()) {
+		return false
+	}
+	return time.Since(time.Unix(0, e.heard.Load())) < e.cluster.cfg.Timeout/2
 }

@@ -102,7 +102,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	cfg := configOf(servers.NewS3(t))
 	cfg.Memory = 4 * cfg.PartSize
 	s := open(t, cfg)
-	large := &pattern{left: 200 << 20}
+	large := &pattern{left: 200 << 20, block: blobtest.Content(1, 1<<20)}
 	w := watchHeap()
 	info, _, err := s.Put(t.Context(), large, blob.Want{})
 	if err != nil {
@@ -151,18 +151,17 @@ func wantBusy(t *testing.T, s *s3.Store) {
 	}
 }
 
-// pattern gives bytes without holding them.
-type pattern struct{ left, n int }
+// pattern gives many bytes and holds few.
+type pattern struct {
+	left  int
+	block []byte
+}
 
 func (p *pattern) Read(b []byte) (int, error) {
 	if p.left == 0 {
 		return 0, io.EOF
 	}
-	n := min(len(b), p.left)
-	for i := range b[:n] {
-		b[i] = byte(p.n >> 12)
-		p.n++
-	}
+	n := copy(b[:min(len(b), p.left)], p.block)
 	p.left -= n
 	return n, nil
 }

@@ -100,6 +100,9 @@ func (e *endpoint) watch(ctx context.Context) {
 			within = min(within, impatient)
 		}
 		err := e.probe(ctx, within)
+		if err != nil && e.isUp.Load() && e.lively(err) {
+			err = e.probe(ctx, within)
+		}
 		if ctx.Err() != nil {
 			return
 		}

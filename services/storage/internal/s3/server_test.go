@@ -27,6 +27,7 @@ func configFor(accessKey, secretKey string, endpoints ...string) s3.Config {
 	cfg.Endpoints, cfg.AccessKey, cfg.SecretKey = endpoints, config.Secret(accessKey), config.Secret(secretKey)
 	cfg.Bucket = "test-" + uuid.NewString()
 	cfg.PartSize = 5 * config.MiB
+	cfg.ConnectTimeout, cfg.Timeout = 10*time.Second, time.Minute // a busy machine is slow, not away
 	return cfg
 }
 
