@@ -65,15 +65,23 @@ func (c *ConsulCluster) Addresses() []string {
 	return out
 }
 
-// Leader is the server that leads, or nil. It is asked of those that answer.
+// Leader is the server that leads, as soon as one does.
 func (c *ConsulCluster) Leader() *Consul {
-	for _, n := range c.Nodes {
-		raft := n.stats()
-		if raft["state"] == "Leader" {
-			return n
+	c.t.Helper()
+	again, late := time.NewTicker(pollEvery), time.After(readyWithin)
+	defer again.Stop()
+	for {
+		for _, n := range c.Nodes {
+			if n.stats()["state"] == "Leader" {
+				return n
+			}
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			c.t.Fatalf("no Consul server leads after %v", readyWithin)
 		}
 	}
-	return nil
 }
 
 // Init runs what sets a cluster up, as it may be at any time.
