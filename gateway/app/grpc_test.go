@@ -189,11 +189,17 @@ func TestGRPCThatGoesNowhere(t *testing.T) {
 			t.Errorf("%s: %v", c.method, err)
 		}
 	}
+	// Gateways ask each other how they are; who comes through a proxy may not.
+	err := conn.Invoke(t.Context(), nodev1.Nodes_Status_FullMethodName, &nodev1.StatusRequest{}, &nodev1.StatusResponse{})
+	outside := conn.Invoke(metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", "203.0.113.5"), nodev1.Nodes_Status_FullMethodName, &nodev1.StatusRequest{}, &nodev1.StatusResponse{})
+	if err != nil || status.Code(outside) != codes.Unimplemented {
+		t.Errorf("a node's status: %v inside, %v outside", err, outside)
+	}
 	service := mustService(t, s, "stranger")
 	s.must(s.host.Registry.Deregister(service))
 	n.Stop()
 	s.routed(conn, "stranger.v1.Echo", healthpb.HealthCheckResponse_NOT_SERVING)
-	_, err := once(t.Context(), conn, "x")
+	_, err = once(t.Context(), conn, "x")
 	st := status.Convert(err)
 	if st.Code() != codes.Unavailable || len(st.Details()) != 1 || st.Details()[0].(*errdetails.RetryInfo).GetRetryDelay().AsDuration() <= 0 {
 		t.Errorf("without a node: %v %v", err, st.Details())

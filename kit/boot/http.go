@@ -98,7 +98,8 @@ func (s *httpServer) partings(next, status http.Handler) http.Handler {
 		if s.leaving.Load() {
 			w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it for HTTP/2
 		}
-		if r.URL.Path == nodev1.Nodes_Status_FullMethodName {
+		// What came through a proxy came from outside, which is not told.
+		if r.URL.Path == nodev1.Nodes_Status_FullMethodName && r.Header.Get("X-Forwarded-For") == "" {
 			status.ServeHTTP(w, r)
 			return
 		}

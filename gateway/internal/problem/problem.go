@@ -71,7 +71,7 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 	d := Of(err)
 	h := w.Header()
 	d.RequestID, d.TraceID = h.Get(HeaderRequestID), h.Get(HeaderTraceID)
-	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges", "Transfer-Encoding"} {
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges", "Transfer-Encoding", "X-Accel-Expires"} {
 		h.Del(name)
 	}
 	h.Set("Content-Type", ContentType)
