@@ -395,3 +395,22 @@ func TestItEndsWithNginx(t *testing.T) {
 		t.Errorf("it ended with %d\n%s", e.process.ExitCode(), e.process.Log())
 	}
 }
+
+// A gateway that is killed costs the POSTs that were under way with it, which nobody may repeat, and nothing else.
+func TestAKilledGateway(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		killed, well := newGateway(t, hello), newGateway(t, hello)
+		e := start(t, []string{killed.addr, well.addr})
+		const clients = 16
+		l := e.load(clients, method, time.Millisecond)
+		e.eventually("both work", func() bool { return killed.served.Load() > 100 && well.served.Load() > 100 })
+		killed.server.Close()
+		at := l.sent.Load()
+		e.eventually("it goes on", func() bool { return l.sent.Load() > at+500 })
+		sent, failed, why := l.end()
+		t.Logf("one of two gateways killed under %ss: %d of %d failed %.120s", method, failed, sent, why)
+		if method == http.MethodGet && failed > 0 || failed > 2*clients {
+			t.Errorf("%ss: %d of %d failed: %s", method, failed, sent, why)
+		}
+	}
+}
