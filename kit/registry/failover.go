@@ -111,7 +111,7 @@ func (f *failover) everyHolder(req *http.Request) (*http.Response, error) {
 	results := make(chan result)
 	for _, at := range holders {
 		go func() {
-			rsp, err := f.ask(req, at)
+			rsp, err := f.ask(req, at) //nolint:bodyclose // best is the caller's, the others are closed below
 			results <- result{rsp, err}
 		}()
 	}
