@@ -22,6 +22,8 @@ func TestTransactions(t *testing.T) {
 		"TogetherTheyFailAlone":  testTogetherTheyFailAlone,
 		"ClosedRefuses":          testClosedRefuses,
 		"ManyRows":               testManyRows,
+		"Upgrade":                testUpgrade,
+		"SlowLanes":              testSlowLanes,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, openHere(t, server)) })
 	}

@@ -140,7 +140,7 @@ func (q *Queue) connect(url, purpose string) (*conn, error) {
 				return nil, err
 			}
 			c.raw = raw
-			return patient{raw, 2 * q.cfg.Heartbeat}, nil
+			return newWire(raw, 2*q.cfg.Heartbeat), nil
 		},
 	}
 	var err error
@@ -187,19 +187,6 @@ func (c *conn) abort() {
 		_ = tcp.SetLinger(0)
 	}
 	_ = c.raw.Close()
-}
-
-// patient bounds how long a write may hang on a broker that does not read.
-type patient struct {
-	net.Conn
-	within time.Duration
-}
-
-func (p patient) Write(b []byte) (int, error) {
-	if err := p.SetWriteDeadline(time.Now().Add(p.within)); err != nil {
-		return 0, err
-	}
-	return p.Conn.Write(b)
 }
 
 // pause waits for a while that grows with the tries that failed, unless the queue is closed.

@@ -57,6 +57,7 @@ type session struct {
 type subscription struct {
 	class  job.Class
 	ch     *amqp.Channel
+	acks   *acks
 	tag    string
 	active bool // the broker may send
 	ending bool
@@ -261,6 +262,7 @@ func (s *session) ask() (err error) {
 		if sub.ch, err = s.channel(); err != nil {
 			return err
 		}
+		sub.acks = newAcks(sub.ch)
 		if err := sub.ch.Qos(s.c.slots+1, 0, false); err != nil {
 			return err
 		}
@@ -302,7 +304,7 @@ func (s *session) stop(sub *subscription) {
 
 // arrived keeps a message for its turn. One that was lost before goes to the suspects.
 func (s *session) arrived(a arrival) {
-	d := s.take(a.Delivery, false)
+	d := s.takeOne(a)
 	s.calm = time.Now()
 	switch {
 	case limited(s.c.topic) && d.counts.lost > 0:

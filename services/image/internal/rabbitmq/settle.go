@@ -87,6 +87,13 @@ func (s *session) aside(m job.Message, reason string) envelope {
 	return envelope{topic: topic, key: q.cfg.Prefix + topic, message: publishing(m, counted{published: time.Now()})}
 }
 
+// takeOne makes a delivery of what came of a subscription.
+func (s *session) takeOne(a arrival) *delivery {
+	d, acks := s.take(a.Delivery, false), s.subs[a.class].acks
+	d.ack = func() error { return acks.ack(a.DeliveryTag) }
+	return d
+}
+
 // take makes a delivery of what the broker sent.
 func (s *session) take(d amqp.Delivery, suspect bool) *delivery {
 	m, counts := received(d, suspect || !limited(s.c.topic))
