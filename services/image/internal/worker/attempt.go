@@ -27,6 +27,7 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 	}
 	// Short work tells only its end, which costs half as many messages and changes. What was tried before is told of at once: it may
 	// have taken its node with it.
+	short := func() {} // says that the work is done
 	if attempt > 1 || c.paces.began == 0 {
 		if err := report(ctx, job.Report{Kind: job.Began}); err != nil {
 			return c.later(ctx, attempt, err), err
@@ -34,9 +35,11 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 	} else {
 		lasting, ended := context.WithCancel(ctx)
 		defer ended()
-		defer time.AfterFunc(c.paces.began, func() {
+		begun := time.AfterFunc(c.paces.began, func() {
 			_ = report(lasting, job.Report{Kind: job.Began}) // its end is told, too, or the task comes again
-		}).Stop()
+		})
+		defer begun.Stop()
+		short = func() { begun.Stop() } // though a busy queue may take long to hear of it
 	}
 	wanted, stop := c.whileWanted(ctx, t.Job)
 	defer stop()
@@ -45,6 +48,7 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 	})
 	defer quiet()
 	results, err := c.make(wanted, t, progress)
+	short()
 	quiet()
 	dropped := errors.Is(context.Cause(wanted), errUnwanted)
 	stop()
