@@ -44,7 +44,7 @@ func Address(told, listen string, of interface{ Options() registry.Options }) (s
 // towards gives the address from which the first of some servers is reached that there is a way to; "" where that is within this
 // machine.
 func towards(servers []string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // names are resolved
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second) // names are resolved, and a machine that has just started is busy
 	defer cancel()
 	for _, server := range servers {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "udp", server) // sends nothing

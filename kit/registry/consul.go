@@ -23,7 +23,15 @@ import (
 // start (and to the last one where the token may not read the operator's view), and wait for a frozen agent for ever.
 type consul struct {
 	registry.Registry
-	api *api.Client
+	api   *api.Client
+	addrs []string
+}
+
+// Options tells the agents' addresses, which the plugin keeps to itself: nodes register where they are reached from there.
+func (c *consul) Options() registry.Options {
+	o := c.Registry.Options()
+	o.Addrs = c.addrs
+	return o
 }
 
 func newConsul(cfg Config) (registry.Registry, error) {
@@ -35,7 +43,13 @@ func newConsul(cfg Config) (registry.Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making Consul's client: %w", err)
 	}
-	return &consul{Registry: plugin.NewRegistry(plugin.Config(c)), api: client}, nil
+	addrs := make([]string, len(cfg.Addresses))
+	for i, a := range cfg.Addresses {
+		if addrs[i], err = hostPort(a); err != nil {
+			return nil, err
+		}
+	}
+	return &consul{Registry: plugin.NewRegistry(plugin.Config(c)), api: client, addrs: addrs}, nil
 }
 
 // Agents makes a client of the Consul agents that cfg names, for what else is kept there, whatever cfg.Kind says: the next agent is

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -314,5 +315,15 @@ func TestChanges(t *testing.T) {
 	}
 	if d := cmp.Diff(want, changes(before, now)); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestConsulTellsWhereItIs(t *testing.T) {
+	r, err := New(Config{Kind: Consul, Addresses: []string{"consul-1", "consul-2:8501"}, TTL: 8 * time.Second, Interval: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Options().Addrs; !slices.Equal(got, []string{"consul-1:8500", "consul-2:8501"}) {
+		t.Errorf("its agents are %q", got)
 	}
 }
