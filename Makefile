@@ -91,7 +91,7 @@ e2e: ## Test the running cluster through Nginx (after make up; TEST='-run Name')
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages ./test/e2e/cluster -- -tags cluster -count=1 -timeout 15m $(TEST)
 
 chaos-short: ## Break the loaded, running cluster for some minutes, and look for what is lost (after make up)
-	go run ./test/chaos/cluster -short
+	go run ./test/chaos/cluster -short $(CHAOS)
 
 chaos-cluster: ## Break every part of the loaded, running cluster in turn, for about an hour (after make up; CHAOS='-seed n')
 	go run ./test/chaos/cluster $(CHAOS)
