@@ -122,7 +122,7 @@ func TestGRPCWhenANodeDies(t *testing.T) {
 }
 
 func TestGRPCDrain(t *testing.T) {
-	s, _, conn := callsGateway(t, true, func(set *setup) { set.gateway.Drain.Timeout = 2 * time.Second })
+	s, _, conn := callsGateway(t, true, func(set *setup) { set.gateway.Drain.Timeout = 6 * time.Second })
 	ends, endless := streams(t, t.Context(), conn, "Both"), streams(t, t.Context(), conn, "Both")
 	out := &wrapperspb.BytesValue{}
 	for _, stream := range []grpc.ClientStream{ends, endless} {

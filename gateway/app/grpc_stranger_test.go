@@ -40,7 +40,7 @@ type stranger struct {
 	moved  atomic.Int64  // bytes that streams sent or took
 	left   chan struct{} // gets one when a waiting call ends
 	resume chan struct{} // closed when Up and Both go on reading
-	until  atomic.Pointer[time.Time]
+	within atomic.Int64  // how long a call had when it came
 }
 
 const echo = "/stranger.v1.Echo/"
@@ -51,7 +51,7 @@ func (s *stranger) does(ctx context.Context, in []byte, header func(metadata.MD)
 	md, _ := metadata.FromIncomingContext(ctx)
 	s.seen.Store(&md)
 	if end, ok := ctx.Deadline(); ok {
-		s.until.Store(&end)
+		s.within.Store(int64(time.Until(end)))
 	}
 	switch string(in) {
 	case "fail":
