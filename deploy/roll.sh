@@ -35,8 +35,8 @@ for service; do
     for new in $(running "$service"); do
       case $before in *"$new"*) ;; *) ready "$new" ;; esac
     done
-    docker stop "$container" >/dev/null # with the container's own grace
-    docker rm "$container" >/dev/null
+    # With the container's own grace; one that is gone already has what was wanted of it.
+    docker stop "$container" >/dev/null && docker rm "$container" >/dev/null || ! docker inspect "$container" >/dev/null 2>&1 || die "$service: $container does not go."
   done
   say "$service: $count replaced in $(($(date +%s) - began)) s"
 done
