@@ -14,7 +14,7 @@ import (
 const (
 	relayBatch = 256
 	relayPoll  = time.Second           // how soon messages are found that a manager left behind
-	relayFull  = 20 * time.Millisecond // how soon a queue that is full is looked at again
+	relayFull  = 50 * time.Millisecond // how soon a queue that is full is looked at again
 	relayPause = 100 * time.Millisecond
 	relayRest  = 10 * time.Second // the longest pause while the queue is away
 )

@@ -27,6 +27,7 @@ type Queue struct {
 	publishing, consuming link
 	topology              topology
 	outlets               outlets
+	asking                asking
 	ages                  ages
 
 	ending  chan struct{} // closed by Close: no message is taken any more

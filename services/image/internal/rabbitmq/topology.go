@@ -179,31 +179,6 @@ func (t *topology) forget() {
 	clear(t.declared)
 }
 
-// withChannel runs a short conversation with the broker on a channel of its own.
-func (q *Queue) withChannel(ctx context.Context, do func(*amqp.Channel) error) error {
-	ctx, cancel := context.WithTimeout(ctx, q.cfg.PublishTimeout)
-	defer cancel()
-	c, err := q.publishing.get(ctx)
-	if err != nil {
-		return unavailable(ctx, err)
-	}
-	ended := make(chan error, 1)
-	go func() { // the library knows no contexts
-		ch, err := c.Channel()
-		if err == nil {
-			err = do(ch)
-			_ = ch.Close()
-		}
-		ended <- err
-	}()
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	return unavailable(ctx, err)
-}
-
 func declare(ch *amqp.Channel, name string, args amqp.Table) error {
 	_, err := ch.QueueDeclare(name, true, false, false, false, args)
 	return conflict(err, "queue", name)
