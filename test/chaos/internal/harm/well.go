@@ -52,7 +52,7 @@ func (b *Breaker) Well(ctx context.Context, s plan.Step, c *caller.Caller, regis
 		return err
 	}
 	for service, n := range registered {
-		if have[service] != n {
+		if have[service] < n {
 			return fmt.Errorf("%d nodes of %s are ready, not %d", have[service], service, n)
 		}
 	}
