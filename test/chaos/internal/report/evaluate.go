@@ -37,7 +37,8 @@ type Row struct {
 	Before    Latency       `json:"before"`
 	During    Latency       `json:"during"` // until all was well again
 	After     Latency       `json:"after"`
-	Recovery  time.Duration `json:"recovery_ns"` // every request from then on was good and quick
+	Failing   time.Duration `json:"failing_ns"`  // no request that was due later failed
+	Recovery  time.Duration `json:"recovery_ns"` // nor was one slow
 	Limits    plan.Limits   `json:"limits"`
 	Broken    []string      `json:"broken"` // the limits that were not kept
 	Late      []string      `json:"late"`   // the times that were not kept
@@ -102,6 +103,7 @@ func evaluate(d Done, samples []load.Sample) Row {
 		case s.Outcome == load.Failed || s.Outcome == load.Refused && d.Limits.Refusing == 0:
 			r.Failed++
 			bad = true
+			r.Failing = max(r.Failing, s.Due.Sub(d.Began))
 		case s.Outcome == load.Refused:
 			r.Refused++
 			refusals = append(refusals, s.Took)

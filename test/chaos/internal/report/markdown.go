@@ -20,14 +20,14 @@ func (r *Report) Markdown() string {
 	}
 	fmt.Fprintf(&b, "# Chaos, plan %s: %s\n\n", r.Plan, verdict)
 	fmt.Fprintf(&b, "Seed %d, %s, %.0f requests a second in all for %s.\n\n", r.Seed, r.Began.UTC().Format("2006-01-02 15:04 MST"), r.PerSecond, r.Lasted.Round(time.Second))
-	b.WriteString("| fault | requests | failed | limit | refused, p99 | recovery | limit | well again | p50/p99 before | during | after | longest | |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| fault | requests | failed | limit | refused, p99 | last failed | recovery | limit | well again | p50/p99 before | during | after | longest | |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range r.Steps {
-		fmt.Fprintf(&b, "| %s | %d | %d (%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
-			s.name(), s.Requests, s.Failed, percent(share(s.Failed, s.Requests)), percent(s.Limits.Failed), s.refusals(), seconds(s.Recovery), limit(s.Limits.Recovery),
+		fmt.Fprintf(&b, "| %s | %d | %d (%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			s.name(), s.Requests, s.Failed, percent(share(s.Failed, s.Requests)), percent(s.Limits.Failed), s.refusals(), after(s.Failed, s.Failing), seconds(s.Recovery), limit(s.Limits.Recovery),
 			seconds(s.Healed), s.Before, s.During, s.After, millis(max(s.During.Worst, s.After.Worst)), s.verdict(r.TimesCount))
 	}
-	b.WriteString("\nFailed: no answer, a wrong one or wrong bytes, a 5xx, or one after the deadline; nothing is asked twice. Recovery: every request from then on was good, and none took\n" +
+	b.WriteString("\nFailed: no answer, a wrong one or wrong bytes, a 5xx, or one after the deadline; nothing is asked twice. Last failed: how long after the fault. Recovery: from then on none failed, and none took\n" +
 		"longer than 1 s or four times what was usual. Well again: every part is healthy, registered and a full member.\n\n")
 	r.quietly(&b)
 	b.WriteString("| kind | requests | failed | refused | p50 | p99 | longest |\n|---|---|---|---|---|---|---|\n")
@@ -109,6 +109,14 @@ func share(n, of int) float64 {
 		return 0
 	}
 	return float64(n) / float64(of)
+}
+
+// after is when the last of some was.
+func after(n int, d time.Duration) string {
+	if n == 0 {
+		return "-"
+	}
+	return seconds(d)
 }
 
 func limit(d time.Duration) string {

@@ -144,7 +144,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
-	for _, want := range []string{"# Chaos, plan short: passed", "Seed 42", "| kill x | 201 | 1 (0.498 %) | 1 % | - | 5.0 s | 1.0 s | 10.0 s | 10 ms/10 ms |", "| late |", "503, request req_1", "1 of 799 requests failed"} {
+	for _, want := range []string{"# Chaos, plan short: passed", "Seed 42", "| kill x | 201 | 1 (0.498 %) | 1 % | - | 5.0 s | 5.0 s | 1.0 s | 10.0 s | 10 ms/10 ms |", "| late |", "503, request req_1", "1 of 799 requests failed"} {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: %q is not in\n%s", err, want, text)
 		}
