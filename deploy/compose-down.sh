@@ -6,14 +6,15 @@ set -eu
 needs_docker
 sh deploy/secrets.sh >/dev/null # compose does not read its own file without them
 project=$(project)
-case ${PURGE:-} in
-'' | 0) compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}" ;;
-*)
-  compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}" --rmi local
-  rm -rf deploy/secrets
-  ;;
-esac
+compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}"
 # Volumes of a cluster that was started otherwise (with other files, or an earlier version of them).
 left=$(docker volume ls -q --filter "label=com.docker.compose.project=$project")
 # shellcheck disable=SC2086 # names hold no spaces
 [ -z "$left" ] || docker volume rm $left >/dev/null
+
+case ${PURGE:-} in
+'' | 0) exit ;;
+esac
+# shellcheck disable=SC2046 # names hold no spaces
+docker image rm $(compose --profile '*' config --images | grep '^calotype/' | sort -u) >/dev/null || true # some may never have been built
+rm -rf deploy/secrets
