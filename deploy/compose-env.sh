@@ -1,6 +1,7 @@
+# shellcheck shell=sh
 # Sourced by the scripts beside it: says what compose is asked for, and asks it. SMALL=1 is the small cluster; a COMPOSE_FILE of
 # the caller's own goes before it.
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 case ${SMALL:-} in
 '' | 0) ;;
 *) COMPOSE_FILE=${COMPOSE_FILE:-docker-compose.yml:deploy/compose-small.yml}; export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=: ;;
