@@ -26,13 +26,19 @@ var (
 )
 
 // TestOperationsNameWhatIsMeasured holds the alarms and docs/operations.md to the metrics and labels that running suites tell, one of
-// them on RabbitMQ and Postgres, and to each other.
+// them on RabbitMQ, Postgres and an object store, and to each other.
 func TestOperationsNameWhatIsMeasured(t *testing.T) {
-	broker, database := servers.NewRabbitMQ(t), servers.NewPostgres(t)
+	broker, database, objects := servers.NewRabbitMQ(t), servers.NewPostgres(t), servers.NewS3(t)
+	live := filepath.Join(t.TempDir(), "live.yaml")
+	if err := os.WriteFile(live, []byte("log: {level: info}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	told := map[string]map[string]bool{} // metric to its labels
 	for _, env := range [][]string{nil, {
 		"CALOTYPE_QUEUE__KIND=rabbitmq", "CALOTYPE_QUEUE__RABBITMQ__URLS=" + broker.URL, "CALOTYPE_IMAGE__STORE=postgres",
 		"CALOTYPE_IMAGE__POSTGRES__URL=" + withoutPassword(database.Database(t)), "CALOTYPE_IMAGE__POSTGRES__PASSWORD=" + database.Password,
+		"CALOTYPE_STORAGE__KIND=s3", "CALOTYPE_STORAGE__S3__ENDPOINTS=" + objects.Endpoint, "CALOTYPE_STORAGE__S3__ACCESS_KEY=" + objects.AccessKey,
+		"CALOTYPE_STORAGE__S3__SECRET_KEY=" + objects.SecretKey, "CALOTYPE_LIVE__KIND=file", "CALOTYPE_LIVE__FILE=" + live,
 	}} {
 		s := up(t, t.TempDir(), env...)
 		if _, job := process(t, s.base, "thumb", picture(t, "photo.jpg")); job.State != imagev1.Job_SUCCEEDED {

@@ -37,7 +37,7 @@ func newReader(t *testing.T, s *suite) *reader {
 	return &reader{
 		dir: dir,
 		env: []string{"CALOTYPE_SERVER=" + s.base, "KEY=" + signingKey, "PATH=" + bin + ":" + servers.ToolFolder(t, "grpcurl") + ":" + os.Getenv("PATH")},
-		at: strings.NewReplacer("http://127.0.0.1:8080", s.base,
+		at: strings.NewReplacer("http://127.0.0.1:8080", s.base, "127.0.0.1:8080", strings.TrimPrefix(s.base, "http://"),
 			"127.0.0.1:50051", s.grpc["storage"], "127.0.0.1:50052", s.grpc["image"], "127.0.0.1:50053", s.grpc["worker"], "127.0.0.1:50054", s.grpc["greeter"]),
 	}
 }

@@ -109,6 +109,7 @@ func (s *Suite) Addresses() []Address {
 	return []Address{
 		{"Console", base + "/"},
 		{"REST", base + "/v1/images"},
+		{"gRPC", reachable(s.gateway.Addr())},
 		{"API docs", base + "/docs"},
 		{"Health", base + "/readyz"},
 		{"Metrics", base + "/metrics"},
