@@ -58,7 +58,7 @@ func TestServiceOnAnObjectStore(t *testing.T) {
 
 func report(t *testing.T, r running) (out health.Report) {
 	t.Helper()
-	rsp, err := http.Get("http://" + r.host.OpsAddr() + "/readyz") //nolint:noctx // of this process
+	rsp, err := http.Get("http://" + r.host.OpsAddr() + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}

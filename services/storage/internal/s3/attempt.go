@@ -68,13 +68,13 @@ func (a *attempt) broke(err error) {
 }
 
 // failure is what the transport or the server said, nil when neither complained.
-func (a *attempt) failure() (error, *refusal) {
+func (a *attempt) failure() (said *refusal, broke error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if errors.Is(context.Cause(a.ctx), errSilent) {
-		return errSilent, nil
+		return nil, errSilent
 	}
-	return a.err, a.said
+	return a.said, a.err
 }
 
 // transport tells attempts what becomes of them.

@@ -171,7 +171,7 @@ func (e *endpoint) try(ctx context.Context, operation string, timeout time.Durat
 		e.cluster.metrics.request(operation, nil, took)
 		return a, false, nil
 	}
-	broke, said := a.failure()
+	said, broke := a.failure()
 	a.end()
 	switch {
 	case ctx.Err() != nil:

@@ -136,7 +136,7 @@ func (e *endpoint) probe(ctx context.Context, within time.Duration) error {
 	defer a.end()
 	began := time.Now()
 	_, err := e.core.StatObject(a.ctx, e.cluster.cfg.Bucket, blobs+hex.EncodeToString(name[:]), minio.StatObjectOptions{})
-	broke, said := a.failure()
+	said, broke := a.failure()
 	switch {
 	case broke != nil:
 		err = broke

@@ -160,7 +160,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if r.ctx.Err() != nil {
 		return n, r.ctx.Err()
 	}
-	if broke, _ := r.attempt.failure(); broke != nil {
+	if _, broke := r.attempt.failure(); broke != nil {
 		err = broke
 	}
 	r.close()
