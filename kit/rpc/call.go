@@ -187,6 +187,11 @@ func (c *Client) judge(err error, noStream, toldByServer bool) verdict {
 		if !toldByServer {
 			return late
 		}
+	case codes.Unimplemented:
+		// grpc-go's words for a service that it has no handlers of: somebody else has the node's address by now.
+		if strings.HasPrefix(st.Message(), "unknown service ") {
+			return unsent
+		}
 	}
 	return answered
 }
