@@ -56,7 +56,7 @@ check-generated: ## Fail when the generated code is not what the protos give
 	@tools/generate.sh --check proto
 
 build: deps ## Build every binary into bin/, with its version and commit
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./...)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./cmd/... ./services/... ./gateway/...)
 
 bench: deps ## Run the benchmarks (BENCH=pattern)
 	@$(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null
