@@ -49,17 +49,20 @@ func TestConsulAway(t *testing.T) {
 	w.answers(t, "n0", "n1", "n2", "n3", "n4")
 }
 
-// TestTheNextAgentTakesOver kills the agent that is in use, for good. The next one has never heard of any node: each must register there
-// again, no call may fail meanwhile, and nodes that join there are found.
+// TestTheNextAgentTakesOver takes one of two agents away for good. Those that began with it must go on with the other: no call may fail
+// meanwhile, and nodes that join are found.
 func TestTheNextAgentTakesOver(t *testing.T) {
-	next := servers.NewConsul(t)
-	w := newWorld(t, next)
+	var away *servers.Relay // one of two agents, with which about half of the processes begin
+	w := newWorld(t, func(to string) string {
+		away = servers.NewRelay(t, to)
+		return away.Addr()
+	})
 	w.three(t)
 	l := startLoad(t, 100, func(ctx context.Context) (*greeterv1.HelloResponse, error) {
 		return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "x"})
 	})
 	began := time.Now()
-	w.consul.Kill()
+	away.Cut()
 	eventually(t, "the nodes are known at the next agent", func() bool {
 		services, err := w.registry.GetService(service)
 		return err == nil && len(services) == 1 && len(services[0].Nodes) == 3

@@ -34,12 +34,13 @@ type world struct {
 	books    string
 }
 
-func newWorld(t *testing.T, others ...*servers.Consul) *world {
+// newWorld has one Consul, to which there may be other ways than straight to its address.
+func newWorld(t *testing.T, ways ...func(to string) string) *world {
 	t.Helper()
 	w := &world{consul: servers.NewConsul(t), books: t.TempDir()}
 	w.agents = []string{w.consul.Addr}
-	for _, o := range others {
-		w.agents = append(w.agents, o.Addr)
+	for _, way := range ways {
+		w.agents = append(w.agents, way(w.consul.Addr))
 	}
 	cfg := registry.DefaultConfig()
 	cfg.Kind, cfg.Addresses = registry.Consul, w.agents
