@@ -6,7 +6,12 @@ set -eu
 needs_docker
 sh deploy/secrets.sh >/dev/null # compose does not read its own file without them
 project=$(project)
-compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}"
+tries=1
+until compose --profile '*' down --volumes --remove-orphans --timeout "${TIMEOUT:-3}"; do # an engine may hold a network longer than its last container
+  [ $tries -lt 5 ] || die 'Something of the cluster is left.'
+  tries=$((tries + 1))
+  sleep 1
+done
 # Volumes of a cluster that was started otherwise (with other files, or an earlier version of them).
 left=$(docker volume ls -q --filter "label=com.docker.compose.project=$project")
 # shellcheck disable=SC2086 # names hold no spaces
