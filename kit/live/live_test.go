@@ -209,7 +209,7 @@ func TestOnlyOneIsFirst(t *testing.T) {
 	if _, err := s.Put(t.Context(), []byte("a: 2"), version); fault.ReasonOf(err) != "LIVE_CHANGED" || fault.KindOf(err) != fault.Conflict {
 		t.Errorf("an old version was replaced: %v", err)
 	}
-	cluster.Nodes[0].Kill()
+	cluster.Leader().Kill()
 	if got, at, err := s.Get(t.Context()); err != nil || string(got) != "a: 1" || at != next {
 		t.Errorf("there is %q of version %d, %v", got, at, err)
 	}
