@@ -12,7 +12,10 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
+
+	"calotype/kit/buffers"
 )
 
 // ClientConfig is what a Client needs beyond go-micro's options. Zero values take the defaults named.
@@ -82,7 +85,7 @@ func dialer(mark string) func(ctx context.Context, addr string) (net.Conn, error
 
 // callOptions are those of every call. As default options of the connections they would cost each call a list of its own.
 func (c ClientConfig) callOptions() []grpc.CallOption {
-	return []grpc.CallOption{grpc.MaxCallRecvMsgSize(c.Limits.MaxRecv), grpc.MaxCallSendMsgSize(c.Limits.MaxSend)}
+	return []grpc.CallOption{grpc.MaxCallRecvMsgSize(c.Limits.MaxRecv), grpc.MaxCallSendMsgSize(c.Limits.MaxSend), grpc.ForceCodecV2(protobuf{})}
 }
 
 // dialOptions builds what connections are made with.
@@ -102,6 +105,7 @@ func (c ClientConfig) dialOptions() []grpc.DialOption {
 		grpc.WithIdleTimeout(0),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connWindow),
+		experimental.WithBufferPool(buffers.Pool),
 		// Retries are this package's: two layers of them would multiply.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),

@@ -9,7 +9,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
+
+	"calotype/kit/buffers"
 )
 
 // ServerConfig is what a Server needs beyond go-micro's options. Zero values take the defaults named.
@@ -75,6 +78,8 @@ func (c ServerConfig) grpcOptions() []grpc.ServerOption {
 		// Fixed windows: grpc-go else sends a ping with nearly every call to estimate them.
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
+		experimental.BufferPool(buffers.Pool),
+		grpc.ForceServerCodecV2(protobuf{}),
 		// Enough for what runs at once: a goroutine made for one call spends a tenth of the call on growing its stack.
 		grpc.NumStreamWorkers(uint32(min(32*runtime.GOMAXPROCS(0), 512))),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: c.Keepalive.Ping, Timeout: c.Keepalive.Timeout}),

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"calotype/kit/buffers"
 	"calotype/kit/fault"
 	"calotype/kit/rpc"
 )
@@ -85,7 +86,7 @@ func (c *Call) tooLarge(n int64) error {
 }
 
 func (c *Call) read(from io.Reader, n int) (data mem.BufferSlice, err error) {
-	pool := mem.DefaultBufferPool()
+	pool := buffers.Pool
 	for n > 0 {
 		b := pool.Get(min(n, piece))
 		if _, err = io.ReadFull(from, *b); err != nil {

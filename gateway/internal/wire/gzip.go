@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+
+	"calotype/kit/buffers"
 )
 
 // unzip reads one compressed message, and stops at the limit, whatever it would come to.
@@ -16,7 +18,7 @@ func (c *Call) unzip(from io.Reader) (data mem.BufferSlice, err error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	pool := mem.DefaultBufferPool()
+	pool := buffers.Pool
 	for got := 0; ; {
 		b := pool.Get(piece)
 		n, err := io.ReadFull(z, *b)
