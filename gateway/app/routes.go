@@ -19,6 +19,7 @@ import (
 	"calotype/kit/boot"
 	"calotype/kit/live"
 	"calotype/kit/metrics"
+	"calotype/kit/rpc"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	storagev1 "calotype/proto/storage/v1"
@@ -100,6 +101,15 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	s.handler, err = edge.Wrap(edge.Config{Origins: cfg.HTTP.Origins, ForwardHeaders: cfg.HTTP.ForwardHeaders, MaxURL: int(cfg.Limits.URL),
 		Proxies: proxies, Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, calls.beside(mux))
 	return s, err
+}
+
+// Transcoded is the routes that are RPCs in JSON and nothing around them, for who measures what JSON over HTTP costs.
+func Transcoded(client *rpc.Client) (http.Handler, error) {
+	doc, err := openapi.New("")
+	if err != nil {
+		return nil, err
+	}
+	return rest.New(rest.Config{MaxBody: int64(DefaultConfig().Limits.JSON), Methods: doc.Methods}, client)
 }
 
 // route names a request's route for traces, metrics and logs.

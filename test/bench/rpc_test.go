@@ -21,8 +21,10 @@ import (
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
+	gateway "calotype/gateway/app"
 	"calotype/kit/rpc"
 	"calotype/kit/tracing"
+	"calotype/proto"
 	greeterv1 "calotype/proto/greeter/v1"
 	greeterrest "calotype/proto/rest/greeter/v1"
 	storagev1 "calotype/proto/storage/v1"
@@ -95,7 +97,7 @@ func grpcConn(b *testing.B, target string, opts ...grpc.DialOption) *grpc.Client
 // rpcNode is a server of kit/rpc's with its defaults.
 func rpcNode(b *testing.B, reg registry.Registry, id string, opts ...server.Option) {
 	s, err := rpc.NewServer(rpc.ServerConfig{Log: slog.New(slog.DiscardHandler)},
-		append([]server.Option{server.Name("bench"), server.Id(id), server.Address("127.0.0.1:0"), server.Registry(reg)}, opts...)...)
+		append([]server.Option{server.Name(proto.Greeter), server.Id(id), server.Address("127.0.0.1:0"), server.Registry(reg)}, opts...)...)
 	if err == nil {
 		err = errors.Join(greeterv1.RegisterGreeterHandler(s, micro{}), storagev1.RegisterStorageHandler(s, micro{}), s.Start())
 	}
@@ -146,7 +148,7 @@ func BenchmarkRPC(b *testing.B) {
 		return bounded(func(ctx context.Context) error { _, err := g.Hello(ctx, in); return err })
 	}
 	micro := func(bytes int, c *rpc.Client) func(context.Context) error {
-		g, in := greeterv1.NewGreeterService("bench", c), &greeterv1.HelloRequest{Name: strings.Repeat("x", bytes)}
+		g, in := greeterv1.NewGreeterService(proto.Greeter, c), &greeterv1.HelloRequest{Name: strings.Repeat("x", bytes)}
 		return func(ctx context.Context) error { _, err := g.Hello(ctx, in); return err }
 	}
 	for _, s := range []struct {
@@ -163,7 +165,7 @@ func BenchmarkRPC(b *testing.B) {
 			}
 			return all(stream.Recv)
 		}, func(ctx context.Context) error {
-			stream, err := storagev1.NewStorageService("bench", c).Get(ctx, &storagev1.GetRequest{})
+			stream, err := storagev1.NewStorageService(proto.Greeter, c).Get(ctx, &storagev1.GetRequest{})
 			if err != nil {
 				return err
 			}
@@ -184,8 +186,8 @@ func all(recv func() (*storagev1.GetResponse, error)) error {
 	}
 }
 
-// BenchmarkREST puts the same request through grpc-gateway, once over a plain connection with round robin and once over kit/rpc, two
-// nodes each.
+// BenchmarkREST puts the same request through grpc-gateway as it comes, over a plain connection with round robin; through the same over
+// kit/rpc; and through the routes of our gateway. There are two nodes each.
 func BenchmarkREST(b *testing.B) {
 	static := manual.NewBuilderWithScheme("bench")
 	static.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: grpcNode(b)}, {Addr: grpcNode(b)}}})
@@ -193,35 +195,47 @@ func BenchmarkREST(b *testing.B) {
 	reg := registry.NewMemoryRegistry()
 	rpcNode(b, reg, "a")
 	rpcNode(b, reg, "b")
-	front := func(conn grpc.ClientConnInterface) func(context.Context) error {
-		mux := runtime.NewServeMux()
-		if err := greeterrest.RegisterGreeterHandlerClient(context.Background(), mux, greeterv1.NewGreeterClient(conn)); err != nil {
-			b.Fatal(err)
-		}
-		// Neither side gets a deadline that the other has not.
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
-			defer cancel()
-			mux.ServeHTTP(w, r.WithContext(ctx))
-		}))
-		b.Cleanup(s.Close)
-		web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-		return func(ctx context.Context) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/greeter/hello?name=x", nil)
-			if err != nil {
-				return err
-			}
-			rsp, err := web.Do(req)
-			if err != nil {
-				return err
-			}
-			defer rsp.Body.Close()
-			if _, err = io.Copy(io.Discard, rsp.Body); rsp.StatusCode != http.StatusOK {
-				return errors.New(rsp.Status)
-			}
+	client := rpcClient(b, reg)
+	routes, err := gateway.Transcoded(client)
+	if err != nil {
+		b.Fatal(err)
+	}
+	plain := front(b, mux(b, stub))
+	b.Run("grpc-gateway's/64 callers", func(b *testing.B) { beside(b, 64, plain, front(b, mux(b, client.Conn(proto.Greeter)))) })
+	b.Run("ours/64 callers", func(b *testing.B) { beside(b, 64, plain, front(b, routes)) })
+}
+
+func mux(b *testing.B, conn grpc.ClientConnInterface) http.Handler {
+	m := runtime.NewServeMux()
+	if err := greeterrest.RegisterGreeterHandlerClient(context.Background(), m, greeterv1.NewGreeterClient(conn)); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// front serves h over HTTP, and makes one request of it.
+func front(b *testing.B, h http.Handler) func(context.Context) error {
+	// Neither side gets a deadline that the other has not.
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	}))
+	b.Cleanup(s.Close)
+	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/greeter/hello?name=x", nil)
+		if err != nil {
 			return err
 		}
+		rsp, err := web.Do(req)
+		if err != nil {
+			return err
+		}
+		defer rsp.Body.Close()
+		if _, err = io.Copy(io.Discard, rsp.Body); rsp.StatusCode != http.StatusOK {
+			return errors.New(rsp.Status)
+		}
+		return err
 	}
-	theirs, ours := front(stub), front(rpcClient(b, reg).Conn("bench"))
-	b.Run("hello/64 callers", func(b *testing.B) { beside(b, 64, theirs, ours) })
 }

@@ -51,6 +51,14 @@ func newMarshaler() *marshaler {
 	return &marshaler{runtime.JSONPb{MarshalOptions: output}}
 }
 
+// Marshal is the runtime's without its copy, where it writes a message.
+func (m *marshaler) Marshal(v any) ([]byte, error) {
+	if msg, ok := v.(proto.Message); ok {
+		return Marshal(msg)
+	}
+	return m.JSONPb.Marshal(v)
+}
+
 func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		err := decode(r, v)
