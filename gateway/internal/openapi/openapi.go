@@ -19,7 +19,7 @@ const schemaRef = "#/components/schemas/"
 type Document struct {
 	// JSON is the document as it is served: the same bytes for the same version.
 	JSON   []byte
-	routes []route
+	routes map[string][]route // by kind
 }
 
 // route is a path of the document, cut into segments.
@@ -53,8 +53,8 @@ func New(version string) (*Document, error) {
 	return &Document{JSON: out, routes: routes(sub(doc, "paths"))}, nil
 }
 
-func routes(paths object) []route {
-	var all []route
+func routes(paths object) map[string][]route {
+	all := map[string][]route{}
 	for template, item := range paths {
 		rt := route{template: template, segments: strings.Split(template, "/"), methods: []string{"OPTIONS"}}
 		for m := range item.(object) {
@@ -63,7 +63,7 @@ func routes(paths object) []route {
 			}
 		}
 		slices.Sort(rt.methods)
-		all = append(all, rt)
+		all[kind(template)] = append(all[kind(template)], rt)
 	}
 	return all
 }
@@ -85,13 +85,27 @@ func (d *Document) Methods(path string) []string {
 }
 
 func (d *Document) find(path string) *route {
-	segments := strings.Split(path, "/")
-	for i := range d.routes {
-		if d.routes[i].matches(segments) {
-			return &d.routes[i]
+	var room [8]string
+	segments := room[:0]
+	for s := range strings.SplitSeq(path, "/") {
+		segments = append(segments, s)
+	}
+	of := d.routes[kind(path)]
+	for i := range of {
+		if of[i].matches(segments) {
+			return &of[i]
 		}
 	}
 	return nil
+}
+
+// kind is what a path is of, such as jobs: its first segment after the version, which every template has in plain words.
+func kind(path string) string {
+	path = strings.TrimPrefix(strings.TrimPrefix(path, "/v1"), "/")
+	if i := strings.IndexAny(path, "/:"); i >= 0 {
+		path = path[:i]
+	}
+	return path
 }
 
 // matches compares segment by segment; one in braces takes anything but a verb, which is told by a colon.
@@ -100,6 +114,9 @@ func (rt *route) matches(path []string) bool {
 		return false
 	}
 	for i, want := range rt.segments {
+		if want == path[i] && !strings.HasPrefix(want, "{") {
+			continue
+		}
 		name, verb, _ := strings.Cut(want, ":")
 		value, said, _ := strings.Cut(path[i], ":")
 		if verb != said || value == "" && name != "" || !strings.HasPrefix(name, "{") && name != value {

@@ -34,8 +34,39 @@ type Config struct {
 
 // New makes the handler of every transcoded route. It answers all other paths with a 404 problem.
 func New(cfg Config, c *rpc.Client) (http.Handler, error) {
-	h := &handler{cfg: cfg}
-	h.mux = runtime.NewServeMux(
+	h := &handler{cfg: cfg, muxes: map[string]*runtime.ServeMux{}}
+	ctx, image := context.Background(), checked{c.Conn(contract.Image)}
+	for of, register := range map[string]func(m *runtime.ServeMux) error{
+		"greeter": func(m *runtime.ServeMux) error {
+			return greeterrest.RegisterGreeterHandlerClient(ctx, m, greeterv1.NewGreeterClient(checked{c.Conn(contract.Greeter)}))
+		},
+		"images,presets": func(m *runtime.ServeMux) error {
+			return imagerest.RegisterImagesHandlerClient(ctx, m, imagev1.NewImagesClient(image))
+		},
+		"batches": func(m *runtime.ServeMux) error {
+			return imagerest.RegisterBatchesHandlerClient(ctx, m, batches{imagev1.NewBatchesClient(image), imagev1.NewBatchesService(contract.Image, c)})
+		},
+		"jobs": func(m *runtime.ServeMux) error {
+			return imagerest.RegisterJobsHandlerClient(ctx, m, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)})
+		},
+		"webhooks": func(m *runtime.ServeMux) error {
+			return imagerest.RegisterWebhooksHandlerClient(ctx, m, imagev1.NewWebhooksClient(image))
+		},
+		"": func(*runtime.ServeMux) error { return nil },
+	} {
+		m := h.newMux()
+		if err := register(m); err != nil {
+			return nil, fmt.Errorf("registering the REST routes: %w", err)
+		}
+		for _, one := range strings.Split(of, ",") {
+			h.muxes[one] = m
+		}
+	}
+	return h, nil
+}
+
+func (h *handler) newMux() *runtime.ServeMux {
+	return runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithWriteContentLength(),
@@ -48,27 +79,27 @@ func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 		runtime.WithStreamErrorHandler(streamFailed),
 		runtime.WithRoutingErrorHandler(h.notRouted),
 	)
-	ctx, image := context.Background(), checked{c.Conn(contract.Image)}
-	for _, err := range []error{
-		greeterrest.RegisterGreeterHandlerClient(ctx, h.mux, greeterv1.NewGreeterClient(checked{c.Conn(contract.Greeter)})),
-		imagerest.RegisterImagesHandlerClient(ctx, h.mux, imagev1.NewImagesClient(image)),
-		imagerest.RegisterBatchesHandlerClient(ctx, h.mux, batches{imagev1.NewBatchesClient(image), imagev1.NewBatchesService(contract.Image, c)}),
-		imagerest.RegisterJobsHandlerClient(ctx, h.mux, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)}),
-		imagerest.RegisterWebhooksHandlerClient(ctx, h.mux, imagev1.NewWebhooksClient(image)),
-	} {
-		if err != nil {
-			return nil, fmt.Errorf("registering the REST routes: %w", err)
-		}
-	}
-	return h, nil
 }
 
 // nothing is the matcher that lets no header through: those that may pass are in the context already, see package edge.
 func nothing(string) (string, bool) { return "", false }
 
+// handler has a mux for each kind of thing that paths are of, as /v1/jobs/... are of jobs, and one for those of nothing known: a mux of
+// the runtime's tries every route of a method until one fits.
 type handler struct {
-	cfg Config
-	mux *runtime.ServeMux
+	cfg   Config
+	muxes map[string]*runtime.ServeMux
+}
+
+func (h *handler) mux(path string) *runtime.ServeMux {
+	of := strings.TrimPrefix(path, "/v1/")
+	if i := strings.IndexAny(of, "/:"); i >= 0 {
+		of = of[:i]
+	}
+	if m := h.muxes[of]; m != nil {
+		return m
+	}
+	return h.muxes[""]
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +118,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if inner.Method == http.MethodHead {
 		inner.Method = http.MethodGet // the server drops the body
 	}
-	h.mux.ServeHTTP(a, inner)
+	h.mux(inner.URL.Path).ServeHTTP(a, inner)
 }
 
 // created answers the creation of a job or a batch as HTTP has it.
