@@ -73,18 +73,31 @@ token() {
   fi
 }
 
+# persist COMMAND...: what is refused between two leaders is asked again, of whoever answers by then. Each command finds what it has done.
+persist() {
+  give_up=$(($(date +%s) + patience))
+  until "$@"; do
+    [ "$(date +%s)" -lt "$give_up" ] || fail "Consul goes on refusing: $*"
+    sleep 1
+    reach
+  done
+}
+
 reach
 for service in nginx gateway greeter image-manager image-worker storage; do
-  policy "$service"
-  token "$service"
+  persist policy "$service"
+  persist token "$service"
 done
 say "every service has its policy and its token"
 
 key=${LIVE_KEY:-calotype/config}
-if consul kv get "$key" >/dev/null 2>&1; then
-  say "$key is there and stays as it is"
-elif consul kv put -cas -modify-index=0 "$key" "@$folder/live.yaml" >/dev/null 2>&1; then
-  say "$key is new: it changes nothing yet"
-elif ! consul kv get "$key" >/dev/null; then # nor has another run written it
-  fail "$key cannot be written"
-fi
+live() {
+  if consul kv get "$key" >/dev/null 2>&1; then
+    say "$key is there and stays as it is"
+  elif consul kv put -cas -modify-index=0 "$key" "@$folder/live.yaml" >/dev/null 2>&1; then
+    say "$key is new: it changes nothing yet"
+  else
+    consul kv get "$key" >/dev/null # another run may have written it
+  fi
+}
+persist live
