@@ -29,7 +29,7 @@ secret() { # NAME COMMAND...
 
 secret consul-management-token uuid
 secret consul-gossip-key base64_of 32
-for service in nginx gateway greeter image-manager image-worker storage; do
+for service in nginx gateway greeter image-manager image-worker storage prometheus; do
   secret "consul-token-$service" uuid
 done
 secret rabbitmq-cookie random 32

@@ -42,6 +42,7 @@ accessor() {
   image-manager) echo ca107e00-0000-4000-8000-000000000004 ;;
   image-worker) echo ca107e00-0000-4000-8000-000000000005 ;;
   storage) echo ca107e00-0000-4000-8000-000000000006 ;;
+  prometheus) echo ca107e00-0000-4000-8000-000000000007 ;;
   *) fail "no service is called $1" ;;
   esac
 }
@@ -84,7 +85,7 @@ persist() {
 }
 
 reach
-for service in nginx gateway greeter image-manager image-worker storage; do
+for service in nginx gateway greeter image-manager image-worker storage prometheus; do
   persist policy "$service"
   persist token "$service"
 done

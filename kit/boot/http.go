@@ -55,7 +55,7 @@ func (h *Host) NewHTTPService(name string, cfg HTTPConfig, handler http.Handler)
 			Protocols: new(http.Protocols),
 		},
 		opts: server.NewOptions(server.Name(name), server.Id(h.ID), server.Version(h.Version), server.Registry(h.Registry),
-			server.Address(l.Addr().String()), server.Metadata(maps.Clone(cfg.Metadata))),
+			server.Address(l.Addr().String()), server.Metadata(h.withOps(cfg.Metadata, cfg.Listen, cfg.Advertise))),
 	}
 	status := grpc.NewServer()
 	s.http.Handler = s.partings(handler, status)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -49,6 +50,36 @@ func serveOps(cfg OpsConfig, h *Host) (*opsServer, error) {
 		}
 	}()
 	return o, nil
+}
+
+// opsKey is the metadata under which a node names the port of its health and metrics, for whoever collects them to find it in the registry.
+const opsKey = "ops"
+
+// withOps adds the port to a node's metadata, where it is to be reached at the address of the node: on all addresses, or on that which
+// the node's own is told by.
+func (h *Host) withOps(md map[string]string, listen, advertise string) map[string]string {
+	md = maps.Clone(md)
+	if md == nil {
+		md = map[string]string{}
+	}
+	if h.ops == nil {
+		return md
+	}
+	host, port, err := net.SplitHostPort(h.OpsAddr())
+	if err != nil {
+		return md
+	}
+	told := advertise
+	if told == "" {
+		told = listen
+	}
+	if name, _, err := net.SplitHostPort(told); err == nil {
+		told = name
+	}
+	if net.ParseIP(host).IsUnspecified() || host == told {
+		md[opsKey] = port
+	}
+	return md
 }
 
 func (o *opsServer) close() error {

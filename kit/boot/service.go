@@ -99,16 +99,13 @@ func (h *Host) NewService(name string, cfg ServiceConfig, register func(server.S
 func (h *Host) serverOptions(name string, cfg ServiceConfig) []server.Option {
 	o := []server.Option{
 		server.Name(name), server.Id(h.ID), server.Version(h.Version), server.Address(cfg.RPC.Listen), server.Registry(h.Registry),
-		server.RegisterTTL(h.cfg.Registry.TTL), server.RegisterInterval(h.cfg.Registry.Interval), server.Metadata(map[string]string{}),
+		server.RegisterTTL(h.cfg.Registry.TTL), server.RegisterInterval(h.cfg.Registry.Interval), server.Metadata(h.withOps(cfg.Metadata, cfg.RPC.Listen, cfg.RPC.Advertise)),
 		server.WrapHandler(metrics.NewHandlerWrapper(h.Metrics)),
 		server.WrapHandler(tracing.NewHandlerWrapper(h.Tracer)),
 		server.WrapHandler(logging.NewHandlerWrapper(h.Log)),
 	}
 	if cfg.RPC.Advertise != "" {
 		o = append(o, server.Advertise(cfg.RPC.Advertise))
-	}
-	if cfg.Metadata != nil {
-		o = append(o, server.Metadata(cfg.Metadata))
 	}
 	return o
 }

@@ -22,7 +22,7 @@ import (
 type ConsulCluster struct {
 	Nodes      []*Consul
 	Management string            // a token that may do everything
-	Tokens     map[string]string // of services: nginx, gateway, greeter, image-manager, image-worker, storage
+	Tokens     map[string]string // of services: nginx, gateway, greeter, image-manager, image-worker, storage, prometheus
 
 	t       testing.TB
 	folder  string // deploy/consul
@@ -37,7 +37,7 @@ func NewConsulCluster(t testing.TB, n int) *ConsulCluster {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails
 	c.secret("consul-gossip-key", base64.StdEncoding.EncodeToString(key[:]))
-	for _, s := range []string{"nginx", "gateway", "greeter", "image-manager", "image-worker", "storage"} {
+	for _, s := range []string{"nginx", "gateway", "greeter", "image-manager", "image-worker", "storage", "prometheus"} {
 		c.Tokens[s] = c.secret("consul-token-"+s, uuid())
 	}
 	var err error

@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh [rabbitmq] [postgres] [nginx] [redis]: gets the servers that tests run out of Debian's packages, without starting any: a test runs
+# packages.sh [rabbitmq] [postgres] [nginx] [prometheus] [redis]: gets the servers that tests run out of Debian's packages, without starting any: a test runs
 # one of its own, with its own folder and ports. Where they are there already it says nothing and costs a few milliseconds.
 # Where it may not install, it fails with the command to type.
 set -eu
@@ -13,6 +13,7 @@ there() {
   case $1 in
   redis) have redis-server ;;
   nginx) have nginx || [ -x /usr/sbin/nginx ] ;;
+  prometheus) have prometheus && have promtool ;;
   rabbitmq) have rabbitmq-server || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] ;;
   postgres)
     if have postgres && have initdb; then return 0; fi
@@ -21,7 +22,7 @@ there() {
   *) say "packages.sh: no server called $1"; exit 2 ;;
   esac
 }
-package() { case $1 in rabbitmq) echo rabbitmq-server ;; postgres) echo postgresql ;; nginx) echo nginx ;; redis) echo redis-server ;; esac; }
+package() { case $1 in rabbitmq) echo rabbitmq-server ;; postgres) echo postgresql ;; nginx) echo nginx ;; prometheus) echo prometheus ;; redis) echo redis-server ;; esac; }
 
 # as_root prints the words that give a command root's rights, and fails when there are none. Nobody is asked for a password
 # where nobody can answer.
