@@ -1,11 +1,12 @@
 #!/bin/sh
-# servers.sh [consul] [jaeger] [s3] [rabbitmq] [postgres] [nginx] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
-# One that is on the PATH is taken as it is. Consul, Jaeger and an S3 (versitygw) are built from their Go modules, at the versions below, once a machine,
+# servers.sh [consul] [etcd] [jaeger] [s3] [rabbitmq] [postgres] [nginx] [prometheus] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# One that is on the PATH is taken as it is. Consul, etcd, Jaeger and an S3 (versitygw) are built from their Go modules, at the versions below, once a machine,
 # into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others. Redis is only
 # compared with, by the benchmarks: it is not among those that are got when none is named.
 set -eu
 
 consul_version=v1.20.1
+etcd_version=v3.5.21
 jaeger_version=v1.76.0
 s3_version=v1.8.0
 
@@ -37,6 +38,14 @@ build_consul() {
   go build -mod=mod -trimpath -ldflags '-s -w' -o "$out/.new.$$" .
 }
 
+# etcd's go.mod replaces what it shares with its client by folders; the release of each has the same version.
+build_etcd() {
+  m=go.etcd.io/etcd
+  source=$(unpack $m/server/v3 $etcd_version) && cd "$source" || return 1
+  for part in api/v3 client/pkg/v3 client/v2 client/v3 pkg/v3 raft/v3; do go mod edit -dropreplace=$m/$part || return 1; done
+  go build -mod=mod -trimpath -ldflags '-s -w' -o "$out/.new.$$" .
+}
+
 build_jaeger() {
   source=$(unpack github.com/jaegertracing/jaeger $jaeger_version) && cd "$source" || return 1
   go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/all-in-one
@@ -47,14 +56,15 @@ build_s3() {
   go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/versitygw
 }
 
-[ $# -gt 0 ] || set -- consul jaeger s3 rabbitmq postgres
+[ $# -gt 0 ] || set -- consul etcd jaeger s3 rabbitmq postgres nginx prometheus
 mkdir -p "$out"
 for name; do
   case $name in
   consul) binary=consul version=$consul_version minutes=6 ;;
+  etcd) binary=etcd version=$etcd_version minutes=2 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
   s3) binary=versitygw version=$s3_version minutes=3 ;;
-  rabbitmq|postgres|nginx|redis) packaged="$packaged $name"; continue ;;
+  rabbitmq|postgres|nginx|prometheus|redis) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac
   if have $binary || [ -x "$out/$binary" ]; then continue; fi
