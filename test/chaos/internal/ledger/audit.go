@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	imagev1 "calotype/proto/image/v1"
 	"calotype/test/caller"
 )
+
+// patience is how long one question goes unanswered until that is what was found.
+const patience = 20 * time.Second
 
 // Auditor looks at what became of entries.
 type Auditor struct {
@@ -59,8 +63,15 @@ func (a *Auditor) Audit(ctx context.Context, entries []Entry) []Found {
 
 // check asks for everything that was promised: the job's one end, its results, the original.
 func (a *Auditor) check(ctx context.Context, f *Found) error {
+	said, err := a.ask(ctx, "/v1/jobs/"+f.Job)
+	if err != nil {
+		return err
+	}
+	if said.Status != http.StatusOK {
+		return fmt.Errorf("its job is answered with %v", said)
+	}
 	j := &imagev1.Job{}
-	if err := a.Fetch(ctx, "/v1/jobs/"+f.Job, j); err != nil {
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(said.Body, j); err != nil {
 		return err
 	}
 	f.Created, f.Started, f.Ended, f.Attempts = j.GetCreateTime().AsTime(), j.GetStartTime().AsTime(), j.GetEndTime().AsTime(), j.GetAttempts()
@@ -88,7 +99,7 @@ func (a *Auditor) check(ctx context.Context, f *Found) error {
 }
 
 func (a *Auditor) bytes(ctx context.Context, path, digest string) error {
-	got, err := a.Get(ctx, path)
+	got, err := a.ask(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -98,9 +109,31 @@ func (a *Auditor) bytes(ctx context.Context, path, digest string) error {
 	return nil
 }
 
+// heard asks until there is an answer: who is not told now may be told that all is well a moment later.
+func (a *Auditor) heard(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return caller.Until(ctx, time.Second, ask)
+}
+
+// ask gets what is at path.
+func (a *Auditor) ask(ctx context.Context, path string) (got caller.Answer, err error) {
+	err = a.heard(ctx, func(ctx context.Context) (err error) {
+		if got, err = a.Get(ctx, path); err == nil && got.Status >= http.StatusInternalServerError {
+			err = fmt.Errorf("GET %s: %v", path, got)
+		}
+		return err
+	})
+	return got, err
+}
+
 // ends fails unless the job tells of exactly one end.
 func (a *Auditor) ends(ctx context.Context, job string) error {
-	events, err := a.Events(ctx, "/v1/jobs/"+job+"/events", "", nil)
+	var events []caller.Event
+	err := a.heard(ctx, func(ctx context.Context) (err error) {
+		events, err = a.Events(ctx, "/v1/jobs/"+job+"/events", "", nil)
+		return err
+	})
 	if err != nil {
 		return err
 	}

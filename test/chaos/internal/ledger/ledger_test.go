@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"calotype/test/caller"
@@ -61,6 +62,26 @@ func TestAudit(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		server.Close()
+	}
+}
+
+// Who is busy is asked again: what cannot be heard now is not lost.
+func TestABusyAnswerIsNoLoss(t *testing.T) {
+	var refused atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case refused.Add(1) == 1:
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		case r.URL.Path == "/v1/jobs/job_1":
+			fmt.Fprint(w, `{"state":"SUCCEEDED"}`)
+		default:
+			fmt.Fprint(w, "event: succeeded\nid: 1\ndata: {}\n\n")
+		}
+	}))
+	defer server.Close()
+	a := &Auditor{Caller: caller.New(server.URL), Want: []map[string]string{{}}}
+	if found := a.Audit(t.Context(), []Entry{{Key: "one", Job: "job_1"}}); found[0].Err != nil || refused.Load() < 2 {
+		t.Errorf("%v after %d requests", found[0].Err, refused.Load())
 	}
 }
 
