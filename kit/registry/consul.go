@@ -43,11 +43,9 @@ func newConsul(cfg Config) (registry.Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making Consul's client: %w", err)
 	}
-	addrs := make([]string, len(cfg.Addresses))
-	for i, a := range cfg.Addresses {
-		if addrs[i], err = hostPort(a); err != nil {
-			return nil, err
-		}
+	addrs, err := cfg.addresses()
+	if err != nil {
+		return nil, err
 	}
 	return &consul{Registry: plugin.NewRegistry(plugin.Config(c)), api: client, addrs: addrs}, nil
 }
@@ -85,32 +83,15 @@ func agents(cfg Config) (*api.Config, error) {
 		t.MinVersion = tls.VersionTLS12
 		transport.TLSClientConfig = t
 	}
-	var agents []string
-	for _, a := range cfg.Addresses {
-		agent, err := hostPort(a)
-		if err != nil {
-			return nil, err
-		}
-		agents = append(agents, agent)
+	agents, err := cfg.addresses()
+	if err != nil {
+		return nil, err
 	}
 	c.Address = agents[0]
 	f := &failover{agents: agents, next: transport}
 	f.current.Store(rand.Int64N(int64(len(agents)))) // the loss of one agent is then not felt by all processes at once
 	c.HttpClient = &http.Client{Transport: f}
 	return &c, nil
-}
-
-// hostPort adds Consul's port where there is none.
-func hostPort(a string) (string, error) {
-	host, port, err := net.SplitHostPort(a)
-	var ae *net.AddrError
-	if errors.As(err, &ae) && ae.Err == "missing port in address" {
-		host, port, err = a, "8500", nil
-	}
-	if err != nil || host == "" || port == "" {
-		return "", fmt.Errorf("%q is not host:port", a)
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 // GetService leaves out versions without a healthy node, which the plugin gives as empty services, and a node's second entry.

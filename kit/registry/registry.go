@@ -8,7 +8,9 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -23,31 +25,34 @@ const (
 	Memory = "memory"
 	MDNS   = "mdns"
 	Consul = "consul"
+	Etcd   = "etcd"
 )
 
 // Config says which registry is used and how nodes stay in it.
 type Config struct {
-	Kind       string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns or consul"`
-	Addresses  []string      `koanf:"addresses" doc:"Consul agents, host:port; any is asked first, and the next when one does not answer as it should"`
+	Kind       string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns, consul or etcd"`
+	Addresses  []string      `koanf:"addresses" doc:"Consul agents or etcd servers, host:port, or a host with the usual port; any is asked first, and the next when one does not answer as it should"`
 	Token      config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
+	Username   string        `koanf:"username" doc:"etcd's user; needs to read and write below /micro/registry/, and what live settings and leaders are kept under"`
+	Password   config.Secret `koanf:"password" doc:"the password of etcd's user"`
 	Datacenter string        `koanf:"datacenter" doc:"Consul's datacenter; empty is the agent's own"`
 	TLS        TLS           `koanf:"tls"`
 	TTL        time.Duration `koanf:"ttl" doc:"how long a node that does not renew is still found"`
 	Interval   time.Duration `koanf:"interval" doc:"how often a node renews"`
 }
 
-// TLS says how Consul is spoken to.
+// TLS says how Consul or etcd is spoken to.
 type TLS struct {
-	Enabled    bool   `koanf:"enabled" doc:"speak HTTPS to Consul"`
+	Enabled    bool   `koanf:"enabled" doc:"speak TLS to Consul or etcd"`
 	CAFile     string `koanf:"ca_file" doc:"PEM file of the authorities that are trusted; empty is the system's"`
 	CertFile   string `koanf:"cert_file" doc:"PEM file of the client's certificate"`
 	KeyFile    string `koanf:"key_file" doc:"PEM file of the client's key"`
-	ServerName string `koanf:"server_name" doc:"the name Consul's certificate must bear, where it is not the address"`
+	ServerName string `koanf:"server_name" doc:"the name the server's certificate must bear, where it is not the address"`
 }
 
 // DefaultConfig keeps to one process.
 func DefaultConfig() Config {
-	return Config{Kind: Memory, Addresses: []string{"127.0.0.1:8500"}, TTL: 8 * time.Second, Interval: 2500 * time.Millisecond}
+	return Config{Kind: Memory, Addresses: []string{"127.0.0.1"}, TTL: 8 * time.Second, Interval: 2500 * time.Millisecond}
 }
 
 // Validate reports what New would refuse.
@@ -56,8 +61,8 @@ func (c Config) Validate() []fault.Field {
 	bad := func(path, format string, args ...any) {
 		fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains([]string{Memory, MDNS, Consul}, c.Kind) {
-		bad("kind", "%q is not one of memory, mdns, consul", c.Kind)
+	if !slices.Contains([]string{Memory, MDNS, Consul, Etcd}, c.Kind) {
+		bad("kind", "%q is not one of memory, mdns, consul, etcd", c.Kind)
 	}
 	if c.Interval <= 0 {
 		bad("interval", "%v is no time", c.Interval)
@@ -65,14 +70,20 @@ func (c Config) Validate() []fault.Field {
 	if c.TTL < 2*c.Interval {
 		bad("ttl", "%v is less than two intervals of %v: one lost renewal would lose the node", c.TTL, c.Interval)
 	}
-	if c.Kind != Consul {
+	if c.Kind != Consul && c.Kind != Etcd {
 		return fs
 	}
 	if len(c.Addresses) == 0 {
-		bad("addresses", "names no Consul agent")
+		bad("addresses", "names no server")
+	}
+	if c.Kind == Etcd && c.Token != "" {
+		bad("token", "is Consul's; etcd takes a username and a password, or a certificate")
+	}
+	if c.Kind == Etcd && (c.Username == "") != (c.Password == "") {
+		bad("username", "a user and a password go together")
 	}
 	for i, a := range c.Addresses {
-		if _, err := hostPort(a); err != nil {
+		if _, err := hostPort(a, c.port()); err != nil {
 			bad(fmt.Sprintf("addresses[%d]", i), "%v", err)
 		}
 	}
@@ -85,6 +96,40 @@ func (c Config) Validate() []fault.Field {
 	return fs
 }
 
+// port is the usual one.
+func (c Config) port() string {
+	if c.Kind == Etcd {
+		return "2379"
+	}
+	return "8500"
+}
+
+// addresses are complete.
+func (c Config) addresses() ([]string, error) {
+	var out []string
+	for _, a := range c.Addresses {
+		address, err := hostPort(a, c.port())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, address)
+	}
+	return out, nil
+}
+
+// hostPort adds the port where there is none.
+func hostPort(a, usual string) (string, error) {
+	host, port, err := net.SplitHostPort(a)
+	var ae *net.AddrError
+	if errors.As(err, &ae) && ae.Err == "missing port in address" {
+		host, port, err = a, usual, nil
+	}
+	if err != nil || host == "" || port == "" {
+		return "", fmt.Errorf("%q is not host:port", a)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
 // New makes the registry. It asks nobody: an agent that is away now may come.
 func New(cfg Config) (registry.Registry, error) {
 	if fs := cfg.Validate(); len(fs) > 0 {
@@ -93,6 +138,8 @@ func New(cfg Config) (registry.Registry, error) {
 	switch cfg.Kind {
 	case Consul:
 		return newConsul(cfg)
+	case Etcd:
+		return newEtcd(cfg)
 	case MDNS:
 		return registry.NewRegistry(), nil
 	}

@@ -27,6 +27,8 @@ func TestValidate(t *testing.T) {
 		"interval":     func(c *Config) { c.Interval = 0 },
 		"addresses":    func(c *Config) { c.Kind, c.Addresses = Consul, nil },
 		"addresses[1]": func(c *Config) { c.Kind, c.Addresses = Consul, []string{"a", "b:c:d"} },
+		"token":        func(c *Config) { c.Kind, c.Token = Etcd, "x" },
+		"username":     func(c *Config) { c.Kind, c.Username = Etcd, "x" },
 		"tls":          func(c *Config) { c.Kind, c.TLS.CAFile = Consul, "ca.pem" },
 	} {
 		c := DefaultConfig()
@@ -41,7 +43,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	for _, kind := range []string{Memory, MDNS, Consul} {
+	for _, kind := range []string{Memory, MDNS, Consul, Etcd} {
 		c := DefaultConfig()
 		c.Kind = kind
 		r, err := New(c)
@@ -49,10 +51,12 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %v, %v", kind, r, err)
 		}
 	}
-	c := DefaultConfig()
-	c.Kind, c.TLS.Enabled, c.TLS.CAFile = Consul, true, "/does/not/exist.pem"
-	if _, err := New(c); err == nil {
-		t.Error("TLS files that are not there were taken")
+	for _, kind := range []string{Consul, Etcd} {
+		c := DefaultConfig()
+		c.Kind, c.TLS.Enabled, c.TLS.CAFile = kind, true, "/does/not/exist.pem"
+		if _, err := New(c); err == nil {
+			t.Errorf("%s: TLS files that are not there were taken", kind)
+		}
 	}
 }
 
@@ -318,12 +322,19 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-func TestConsulTellsWhereItIs(t *testing.T) {
+func TestItTellsWhereItIs(t *testing.T) {
 	r, err := New(Config{Kind: Consul, Addresses: []string{"consul-1", "consul-2:8501"}, TTL: 8 * time.Second, Interval: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Options().Addrs; !slices.Equal(got, []string{"consul-1:8500", "consul-2:8501"}) {
 		t.Errorf("its agents are %q", got)
+	}
+	r, err = New(Config{Kind: Etcd, Addresses: []string{"etcd-1", "etcd-2:2380"}, TTL: 8 * time.Second, Interval: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Options().Addrs; !slices.Equal(got, []string{"etcd-1:2379", "etcd-2:2380"}) {
+		t.Errorf("its servers are %q", got)
 	}
 }
