@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -143,6 +144,11 @@ func (h *Host) Close() error {
 	}
 	h.mu.Unlock()
 	h.Live.Close()
+	for _, part := range []any{h.Leader, h.Registry} { // those that keep connections
+		if c, ok := part.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
 	h.Health.Close()
 	if h.ops != nil {
 		errs = append(errs, h.ops.close())

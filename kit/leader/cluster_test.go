@@ -1,7 +1,9 @@
 package leader_test
 
 import (
+	"io"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,10 +18,39 @@ import (
 // within two TTLs.
 func TestLeadingWithoutOneConsul(t *testing.T) {
 	cluster := servers.NewConsulCluster(t, 3)
+	follower := func() *servers.Consul {
+		leads := cluster.Leader()
+		return cluster.Nodes[(slices.Index(cluster.Nodes, leads)+1)%3]
+	}
+	s := at(leader.DefaultConfig().TTL, cluster.Addresses()...)
+	s.reg.Token = config.Secret(cluster.Tokens["image-manager"])
+	withoutOne(t, s, []outage{
+		{"the leader was killed", func() *servers.Process { c := cluster.Leader(); c.Kill(); return c.Process }, (*servers.Process).Start},
+		{"a follower was killed", func() *servers.Process { c := follower(); c.Kill(); return c.Process }, (*servers.Process).Start},
+		{"the leader froze", func() *servers.Process { c := cluster.Leader(); c.Freeze(); return c.Process }, (*servers.Process).Thaw},
+	})
+}
+
+// The same with three etcd servers.
+func TestLeadingWithoutOneEtcd(t *testing.T) {
+	cluster := servers.NewEtcdCluster(t, 3)
+	withoutOne(t, on(leader.Etcd, leader.DefaultConfig().TTL, cluster.Addresses()...), []outage{
+		{"the leader was killed", func() *servers.Process { e := cluster.Leader(); e.Kill(); return e.Process }, (*servers.Process).Start},
+		{"a follower was killed", func() *servers.Process { e := cluster.Follower(); e.Kill(); return e.Process }, (*servers.Process).Start},
+		{"the leader froze", func() *servers.Process { e := cluster.Leader(); e.Freeze(); return e.Process }, (*servers.Process).Thaw},
+	})
+}
+
+// outage is one of several servers being away.
+type outage struct {
+	name string
+	do   func() *servers.Process
+	undo func(*servers.Process)
+}
+
+func withoutOne(t *testing.T, s setting, outages []outage) {
 	terms := make(chan leader.Term, 100)
 	stand := func(node string) leader.Elector {
-		s := at(leader.DefaultConfig().TTL, cluster.Addresses()...)
-		s.reg.Token = config.Secret(cluster.Tokens["image-manager"])
 		p := &process{node: node, metrics: prometheus.NewRegistry(), log: &buffer{}}
 		var err error
 		p.Elector, err = leader.New(s.cfg, s.reg, leader.Process{
@@ -27,6 +58,9 @@ func TestLeadingWithoutOneConsul(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if c, ok := p.Elector.(io.Closer); ok {
+			t.Cleanup(func() { _ = c.Close() })
 		}
 		one := p.stand(t, "sweep")
 		go func() {
@@ -45,15 +79,7 @@ func TestLeadingWithoutOneConsul(t *testing.T) {
 	now := standing{terms: terms}.next(t, soon)
 	leads := func() bool { return len(electors[0].Terms())+len(electors[1].Terms()) == 1 }
 
-	for _, fault := range []struct {
-		name string
-		do   func() *servers.Consul
-		undo func(*servers.Consul)
-	}{
-		{"the leader was killed", func() *servers.Consul { c := cluster.Leader(); c.Kill(); return c }, func(c *servers.Consul) { c.Start() }},
-		{"a follower was killed", func() *servers.Consul { c := follower(cluster); c.Kill(); return c }, func(c *servers.Consul) { c.Start() }},
-		{"the leader froze", func() *servers.Consul { c := cluster.Leader(); c.Freeze(); return c }, func(c *servers.Consul) { c.Thaw() }},
-	} {
+	for _, fault := range outages {
 		began := time.Now()
 		down := fault.do()
 		var nobody time.Duration
@@ -81,14 +107,4 @@ func TestLeadingWithoutOneConsul(t *testing.T) {
 		}
 		fault.undo(down)
 	}
-}
-
-func follower(c *servers.ConsulCluster) *servers.Consul {
-	leads := c.Leader()
-	for _, n := range c.Nodes {
-		if n != leads {
-			return n
-		}
-	}
-	return nil
 }

@@ -14,15 +14,16 @@ import (
 const (
 	Local  = "local"
 	Consul = "consul"
+	Etcd   = "etcd"
 )
 
 const shortest, longest = time.Second, time.Hour // TTL
 
-// Config says who decides who leads. Consul's addresses, token and TLS are the registry's.
+// Config says who decides who leads. The addresses of Consul or etcd, and what opens them, are the registry's.
 type Config struct {
-	Kind   string        `koanf:"kind" doc:"who decides which of a service's processes leads: local (each leads, so there must be one) or consul; empty is consul where the registry is, else local"`
+	Kind   string        `koanf:"kind" doc:"who decides which of a service's processes leads: local (each leads, so there must be one), consul or etcd; empty is what the registry is, or else local"`
 	TTL    time.Duration `koanf:"ttl" doc:"how soon another process leads after the leader died"`
-	Prefix string        `koanf:"prefix" doc:"where in Consul's key/value store the leaders are kept; the token needs key:write there, and session:write"`
+	Prefix string        `koanf:"prefix" doc:"where in Consul's key/value store, or etcd, the leaders are kept; Consul's token needs key:write there, and session:write; etcd's user reads and writes there"`
 }
 
 // DefaultConfig follows the registry.
@@ -34,8 +35,8 @@ func (c Config) Validate() []fault.Field {
 	bad := func(path, format string, args ...any) {
 		fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains([]string{"", Local, Consul}, c.Kind) {
-		bad("kind", "%q is not one of local, consul", c.Kind)
+	if !slices.Contains([]string{"", Local, Consul, Etcd}, c.Kind) {
+		bad("kind", "%q is not one of local, consul, etcd", c.Kind)
 	}
 	if c.TTL < shortest || c.TTL > longest {
 		bad("ttl", "%v is not within %v..%v", c.TTL, shortest, longest)
@@ -52,6 +53,8 @@ func (c Config) kind(r registry.Config) string {
 		return c.Kind
 	case r.Kind == registry.Consul:
 		return Consul
+	case r.Kind == registry.Etcd:
+		return Etcd
 	}
 	return Local
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -24,11 +25,14 @@ import (
 // kinds gives electors of one service, for processes of the names asked for.
 func kinds(t *testing.T) map[string]func(t *testing.T, node string) *process {
 	t.Helper()
-	consul := servers.NewConsul(t)
+	consul, etcd := servers.NewConsul(t), servers.NewEtcd(t)
 	var local *process // is the one process there is
 	return map[string]func(*testing.T, string) *process{
 		leader.Consul: func(t *testing.T, node string) *process {
 			return newProcess(t, node, at(3*time.Second, consul.Addr))
+		},
+		leader.Etcd: func(t *testing.T, node string) *process {
+			return newProcess(t, node, on(leader.Etcd, 3*time.Second, etcd.Addr))
 		},
 		leader.Local: func(t *testing.T, node string) *process {
 			if local == nil {
@@ -45,14 +49,37 @@ type setting struct {
 	reg registry.Config
 }
 
-// at elects by the agents named, or locally.
+// at elects by the agents of Consul's named, or locally.
 func at(ttl time.Duration, agents ...string) setting {
-	s := setting{leader.DefaultConfig(), registry.DefaultConfig()}
-	s.cfg.TTL = ttl
-	if len(agents) > 0 {
-		s.reg.Kind, s.reg.Addresses = registry.Consul, agents
+	if len(agents) == 0 {
+		return setting{leader.Config{Kind: leader.Local, TTL: ttl, Prefix: leader.DefaultConfig().Prefix}, registry.DefaultConfig()}
 	}
+	return on(leader.Consul, ttl, agents...)
+}
+
+// on elects by the servers named, which are of a kind.
+func on(kind string, ttl time.Duration, servers ...string) setting {
+	s := setting{leader.DefaultConfig(), registry.DefaultConfig()}
+	s.cfg.TTL, s.reg.Kind, s.reg.Addresses = ttl, kind, servers // whoever has a registry elects there
 	return s
+}
+
+// server keeps the votes, of a kind.
+type server struct {
+	*servers.Process
+	kind, addr string
+}
+
+// onEach runs a test with a server of each kind.
+func onEach(t *testing.T, test func(t *testing.T, s server)) {
+	t.Run(leader.Consul, func(t *testing.T) {
+		c := servers.NewConsul(t)
+		test(t, server{c.Process, leader.Consul, c.Addr})
+	})
+	t.Run(leader.Etcd, func(t *testing.T) {
+		e := servers.NewEtcd(t)
+		test(t, server{e.Process, leader.Etcd, e.Addr})
+	})
 }
 
 type process struct {
@@ -72,6 +99,13 @@ func newProcess(t *testing.T, node string, s setting) *process {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c, ok := p.Elector.(io.Closer); ok {
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	t.Cleanup(func() {
 		if t.Failed() {

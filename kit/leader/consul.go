@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
-// shortestSession is the least that Consul allows. It matters only where every process of a service died: whoever comes first takes
+// shortestSession is the least that Consul allows; etcd's leases are as long. It matters only where every process of a service died: whoever comes first takes
 // the lock from the dead.
 const shortestSession = 10 * time.Second
 

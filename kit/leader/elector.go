@@ -11,6 +11,16 @@ type elector struct {
 	*office
 	cfg  Config
 	cell func(duty string) cell
+
+	close func() error // nil: there is nothing to let go of
+}
+
+// Close lets go of the connections to what keeps the votes.
+func (e *elector) Close() error {
+	if e.close == nil {
+		return nil
+	}
+	return e.close()
 }
 
 // Lead implements Elector.

@@ -57,14 +57,23 @@ type Process struct {
 	Metrics prometheus.Registerer
 }
 
-// New makes an elector. It asks nobody: a Consul that is away now may come.
+// New makes an elector. It asks nobody: a Consul or an etcd that is away now may come. An elector that is an io.Closer is closed when nobody leads by it any more.
 func New(cfg Config, r registry.Config, p Process) (Elector, error) {
 	if fs := cfg.Validate(); len(fs) > 0 {
 		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the configuration of the election is wrong", Fields: fs}
 	}
 	o := newOffice(p, cfg)
-	if cfg.kind(r) == Local {
+	switch cfg.kind(r) {
+	case Local:
 		return newLocal(o), nil
+	case Etcd:
+		etcd, err := registry.Etcds(r)
+		if err != nil {
+			return nil, err
+		}
+		return &elector{office: o, cfg: cfg, close: etcd.Close, cell: func(duty string) cell {
+			return &etcdCell{etcd: etcd, key: cfg.Prefix + "/" + p.Service + "/" + duty, ttl: max(cfg.TTL, shortestSession)}
+		}}, nil
 	}
 	agents, err := registry.Agents(r)
 	if err != nil {

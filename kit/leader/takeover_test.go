@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"calotype/kit/leader"
 	"calotype/test/servers"
@@ -110,7 +111,7 @@ func child() bool {
 	if err != nil {
 		panic(err)
 	}
-	s := at(ttl, strings.Split(os.Getenv("LEADER_CONSUL"), ",")...)
+	s := on(os.Getenv("LEADER_KIND"), ttl, os.Getenv("LEADER_SERVER"))
 	e, err := leader.New(s.cfg, s.reg, leader.Process{Service: "test", Node: node, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		panic(err)
@@ -139,11 +140,11 @@ func child() bool {
 	return true
 }
 
-func (s *store) child(t *testing.T, node string, ttl time.Duration, agents ...string) *servers.Process {
+func (s *store) child(t *testing.T, node string, ttl time.Duration, votes server) *servers.Process {
 	t.Helper()
 	return servers.Run(t, servers.Program{
 		Path: os.Args[0], Args: []string{"-test.run=^$"},
-		Env:   []string{"LEADER_NODE=" + node, "LEADER_STORE=" + s.URL, "LEADER_TTL=" + ttl.String(), "LEADER_CONSUL=" + strings.Join(agents, ",")},
+		Env:   []string{"LEADER_NODE=" + node, "LEADER_STORE=" + s.URL, "LEADER_TTL=" + ttl.String(), "LEADER_KIND=" + votes.kind, "LEADER_SERVER=" + votes.addr},
 		Ready: ready,
 	})
 }
@@ -155,12 +156,14 @@ func ready(_ context.Context, p *servers.Process) error {
 	return nil
 }
 
-func TestTakeoverAfterKill(t *testing.T) {
-	consul, s, ttl := servers.NewConsul(t), newStore(t), takeoverTTL()
-	a := s.child(t, "a", ttl, consul.Addr)
+func TestTakeoverAfterKill(t *testing.T) { onEach(t, takeoverAfterKill) }
+
+func takeoverAfterKill(t *testing.T, votes server) {
+	s, ttl := newStore(t), takeoverTTL()
+	a := s.child(t, "a", ttl, votes)
 	s.until(t, true, "a")
-	s.child(t, "b", ttl, consul.Addr)
-	s.child(t, "c", ttl, consul.Addr)
+	s.child(t, "b", ttl, votes)
+	s.child(t, "c", ttl, votes)
 
 	start := time.Now()
 	a.Kill()
@@ -172,11 +175,13 @@ func TestTakeoverAfterKill(t *testing.T) {
 	}
 }
 
-func TestTakeoverAfterFreeze(t *testing.T) {
-	consul, s, ttl := servers.NewConsul(t), newStore(t), takeoverTTL()
-	a := s.child(t, "a", ttl, consul.Addr)
+func TestTakeoverAfterFreeze(t *testing.T) { onEach(t, takeoverAfterFreeze) }
+
+func takeoverAfterFreeze(t *testing.T, votes server) {
+	s, ttl := newStore(t), takeoverTTL()
+	a := s.child(t, "a", ttl, votes)
 	first := s.until(t, true, "a")
-	b := s.child(t, "b", ttl, consul.Addr)
+	b := s.child(t, "b", ttl, votes)
 
 	start := time.Now()
 	a.Freeze()
@@ -204,14 +209,13 @@ func TestTakeoverAfterFreeze(t *testing.T) {
 	}
 }
 
-func TestConsulAwayMeansNobodyLeads(t *testing.T) {
-	for name, fault := range map[string]struct{ away, back func(c *servers.Consul) }{
-		"killed": {func(c *servers.Consul) { c.Kill() }, func(c *servers.Consul) { c.Start() }},
-		"frozen": {func(c *servers.Consul) { c.Freeze() }, func(c *servers.Consul) { c.Thaw() }},
-	} {
+func TestAwayMeansNobodyLeads(t *testing.T) { onEach(t, awayMeansNobodyLeads) }
+
+func awayMeansNobodyLeads(t *testing.T, votes server) {
+	for name, fault := range map[string]struct{ away, back func() }{"killed": {votes.Kill, votes.Start}, "frozen": {votes.Freeze, votes.Thaw}} {
 		t.Run(name, func(t *testing.T) {
-			consul, ttl := servers.NewConsul(t), 2*time.Second
-			a := newProcess(t, "a", at(ttl, consul.Addr))
+			ttl := 2 * time.Second
+			a := newProcess(t, "a", on(votes.kind, ttl, votes.addr))
 			ended := make(chan error, 10)
 			terms := make(chan leader.Term, 10)
 			one := a.standWith(t, "sweep", terms, func(ctx context.Context, term leader.Term) error {
@@ -221,35 +225,35 @@ func TestConsulAwayMeansNobodyLeads(t *testing.T) {
 				return nil
 			})
 			first := one.next(t, soon)
-			two := newProcess(t, "b", at(ttl, consul.Addr)).stand(t, "sweep")
+			two := newProcess(t, "b", on(votes.kind, ttl, votes.addr)).stand(t, "sweep")
 
 			start := time.Now()
-			fault.away(consul)
+			fault.away()
 			select {
 			case why := <-ended:
 				t.Logf("stepped down after %v: %v", time.Since(start).Round(time.Millisecond), why)
 			case <-time.After(within(ttl)):
-				t.Fatal("it leads on without Consul")
+				t.Fatal("it leads on without a server")
 			}
 			until(t, "it has no term", func() bool { return len(a.Terms()) == 0 })
 			select {
 			case term := <-two.terms:
-				t.Fatalf("another leads without Consul: %+v", term)
+				t.Fatalf("another leads without a server: %+v", term)
 			case term := <-one.terms:
-				t.Fatalf("it leads again without Consul: %+v", term)
+				t.Fatalf("it leads again without a server: %+v", term)
 			case <-time.After(ttl):
 			}
 
-			fault.back(consul)
+			fault.back()
 			start = time.Now()
 			var second leader.Term
 			select {
 			case second = <-one.terms:
 			case second = <-two.terms:
 			case <-time.After(soon):
-				t.Fatal("nobody leads although Consul is back")
+				t.Fatal("nobody leads although the server is back")
 			}
-			t.Logf("%s leads %v after Consul's return", second.Node, time.Since(start).Round(time.Millisecond))
+			t.Logf("%s leads %v after the server's return", second.Node, time.Since(start).Round(time.Millisecond))
 			if second.Fence <= first.Fence {
 				t.Errorf("%+v after %+v", second, first)
 			}
@@ -257,11 +261,12 @@ func TestConsulAwayMeansNobodyLeads(t *testing.T) {
 	}
 }
 
-func TestLeadingGoesOnWithTheNextAgent(t *testing.T) {
-	// Two ways to one Consul, the first of which goes away.
-	consul := servers.NewConsul(t)
-	way := servers.NewRelay(t, consul.Addr)
-	a := newProcess(t, "a", at(3*time.Second, way.Addr(), consul.Addr))
+func TestLeadingGoesOnWithTheNextServer(t *testing.T) { onEach(t, nextServer) }
+
+func nextServer(t *testing.T, votes server) {
+	// Two ways to one server, the first of which goes away.
+	way := servers.NewRelay(t, votes.addr)
+	a := newProcess(t, "a", on(votes.kind, 3*time.Second, way.Addr(), votes.addr))
 	one := a.stand(t, "sweep")
 	first := one.next(t, soon)
 	way.Cut()
@@ -269,7 +274,7 @@ func TestLeadingGoesOnWithTheNextAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "heartbeats by the other agent", func() bool {
+	until(t, "heartbeats by the other way", func() bool {
 		now, err := a.Leader(t.Context(), "sweep")
 		return err == nil && now.Fence == first.Fence && now.Heartbeat.After(h.Heartbeat.Add(3*time.Second))
 	})
@@ -281,23 +286,41 @@ func TestLeadingGoesOnWithTheNextAgent(t *testing.T) {
 }
 
 func TestALostSessionEndsTheTerm(t *testing.T) {
-	consul := servers.NewConsul(t)
-	p := newProcess(t, "a", at(2*time.Second, consul.Addr))
-	one := p.stand(t, "sweep")
-	first := one.next(t, soon)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+consul.Addr+"/v1/kv/calotype/leader?recurse", nil)
+	onEach(t, func(t *testing.T, votes server) {
+		p := newProcess(t, "a", on(votes.kind, 2*time.Second, votes.addr))
+		one := p.stand(t, "sweep")
+		first := one.next(t, soon)
+		if err := lose(t, votes); err != nil {
+			t.Fatal(err)
+		}
+		if second := one.next(t, soon); second.Fence <= first.Fence {
+			t.Errorf("%+v after %+v", second, first)
+		}
+		if log := p.log.String(); !strings.Contains(log, "the lock is lost") {
+			t.Errorf("it logged:\n%s", log)
+		}
+	})
+}
+
+// lose takes all votes away.
+func lose(t *testing.T, votes server) error {
+	t.Helper()
+	if votes.kind == leader.Etcd {
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{votes.addr}, DialTimeout: soon})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Delete(t.Context(), "calotype/leader/", clientv3.WithPrefix())
+		return err
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+votes.addr+"/v1/kv/calotype/leader?recurse", nil)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	rsp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	rsp.Body.Close()
-	if second := one.next(t, soon); second.Fence <= first.Fence {
-		t.Errorf("%+v after %+v", second, first)
-	}
-	if log := p.log.String(); !strings.Contains(log, "the lock is lost") {
-		t.Errorf("it logged:\n%s", log)
-	}
+	return rsp.Body.Close()
 }

@@ -1,6 +1,6 @@
-// Package live has running processes take on settings from one document that they all follow: a key of Consul's, or a file. A document
+// Package live has running processes take on settings from one document that they all follow: a key of Consul's or etcd's, or a file. A document
 // counts as a whole or not at all: it is taken on when every part of a process has found it good, and whatever becomes of it or of
-// Consul, the last good one stays. It knows no setting: each part brings its own, tagged as live.
+// those, the last good one stays. It knows no setting: each part brings its own, tagged as live.
 package live
 
 import (
@@ -40,6 +40,8 @@ type source interface {
 	next(ctx context.Context) (document, error)
 	// name is where faults are told to stand.
 	name() string
+	// close ends what it takes to know. Nobody asks any more then.
+	close() error
 }
 
 // part is what a piece of a process makes of a document: nothing yet, but what can.
@@ -76,7 +78,7 @@ type Process struct {
 	Metrics prometheus.Registerer
 }
 
-// New makes the settings of a process. It asks nobody: a Consul that is away now may come.
+// New makes the settings of a process. It asks nobody: a server that is away now may come.
 func New(cfg Config, r registry.Config, p Process) (*Settings, error) {
 	if fs := cfg.Validate(); len(fs) > 0 {
 		return nil, &fault.Error{Kind: fault.Invalid, Reason: "BAD_CONFIG", Message: "the configuration of live settings is wrong", Fields: fs}
@@ -88,7 +90,7 @@ func New(cfg Config, r registry.Config, p Process) (*Settings, error) {
 		return s, nil
 	case File:
 		s.src = &file{path: cfg.File}
-	case Consul:
+	case Consul, Etcd:
 		store, err := Open(cfg, r)
 		if err != nil {
 			return nil, err
@@ -149,6 +151,9 @@ func (s *Settings) Close() {
 	s.once.Do(func() { close(s.done) })
 	s.stop()
 	<-s.done
+	if s.src != nil {
+		_ = s.src.close() // it was only read
+	}
 }
 
 // State tells what is in force.

@@ -166,6 +166,7 @@ func open(t *testing.T, cfg live.Config, r registry.Config) *live.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -187,6 +188,47 @@ func TestConsul(t *testing.T) {
 	cfg, r := consulAt(servers.NewConsul(t).Addr)
 	s := open(t, cfg, r)
 	story(t, newProcess(t, cfg, r), func(text string) { write(t, s, text) })
+}
+
+func etcdAt(addresses ...string) (live.Config, registry.Config) {
+	cfg, r := live.DefaultConfig(), registry.DefaultConfig()
+	cfg.Kind, r.Kind, r.Addresses = live.Etcd, registry.Etcd, addresses
+	return cfg, r
+}
+
+func TestEtcd(t *testing.T) {
+	cfg, r := etcdAt(servers.NewEtcd(t).Addr)
+	s := open(t, cfg, r)
+	story(t, newProcess(t, cfg, r), func(text string) { write(t, s, text) })
+}
+
+// Two who change it know of each other, and where the leader of three servers is killed, nobody notices.
+func TestOnlyOneIsFirstInEtcd(t *testing.T) {
+	cluster := servers.NewEtcdCluster(t, 3)
+	cfg, r := etcdAt(cluster.Addresses()...)
+	cfg.Kind = live.Off // who only writes is told by the registry where
+	s := open(t, cfg, r)
+	if text, version, err := s.Get(t.Context()); err != nil || version != 0 || text != nil || s.Name() != "etcd:calotype/config" {
+		t.Fatalf("at first %s has %q of version %d, %v", s.Name(), text, version, err)
+	}
+	if _, err := s.Put(t.Context(), []byte("a: 1"), 7); fault.ReasonOf(err) != "LIVE_CHANGED" {
+		t.Errorf("a version that is not there was replaced: %v", err)
+	}
+	first, err := s.Put(t.Context(), []byte("a: 1"), 0)
+	if err != nil || first == 0 {
+		t.Fatalf("version %d, %v", first, err)
+	}
+	cluster.Leader().Kill()
+	next, err := s.Put(t.Context(), []byte("a: 2"), first)
+	if err != nil || next <= first {
+		t.Fatalf("version %d, %v", next, err)
+	}
+	if _, err := s.Put(t.Context(), []byte("a: 3"), first); fault.ReasonOf(err) != "LIVE_CHANGED" || fault.KindOf(err) != fault.Conflict {
+		t.Errorf("an old version was replaced: %v", err)
+	}
+	if got, at, err := s.Get(t.Context()); err != nil || string(got) != "a: 2" || at != next {
+		t.Errorf("there is %q of version %d, %v", got, at, err)
+	}
 }
 
 // Two who change it know of each other; and where one of three servers is away, nobody notices.
@@ -222,14 +264,24 @@ func TestOnlyOneIsFirst(t *testing.T) {
 	}
 }
 
-// Consul's absence changes nothing, and what was written meanwhile counts when it is back. A process that starts without it begins with
-// what it was started with.
-func TestConsulAway(t *testing.T) {
-	// Not one in development mode, which forgets.
-	cluster := servers.NewConsulCluster(t, 1)
-	consul := cluster.Nodes[0]
-	cfg, r := consulAt(consul.Addr)
-	r.Token = config.Secret(cluster.Management)
+// Consul's absence, or etcd's, changes nothing, and what was written meanwhile counts when it is back. A process that starts without it
+// begins with what it was started with.
+func TestAway(t *testing.T) {
+	t.Run(live.Consul, func(t *testing.T) {
+		// Not one in development mode, which forgets.
+		cluster := servers.NewConsulCluster(t, 1)
+		cfg, r := consulAt(cluster.Nodes[0].Addr)
+		r.Token = config.Secret(cluster.Management)
+		away(t, cfg, r, cluster.Nodes[0].Process)
+	})
+	t.Run(live.Etcd, func(t *testing.T) {
+		etcd := servers.NewEtcd(t)
+		cfg, r := etcdAt(etcd.Addr)
+		away(t, cfg, r, etcd.Process)
+	})
+}
+
+func away(t *testing.T, cfg live.Config, r registry.Config, server *servers.Process) {
 	s := open(t, cfg, r)
 	write(t, s, "limits: {upload: 2MiB}")
 	p := newProcess(t, cfg, r)
@@ -237,25 +289,25 @@ func TestConsulAway(t *testing.T) {
 	if !p.is(2*config.MiB, "built in") {
 		t.Error("a process has started, and the document is not in force")
 	}
-	consul.Kill()
+	server.Kill()
 	await(t, "its absence is noticed", func() bool { return strings.Contains(p.log.String(), "cannot be followed") })
 	late := newProcess(t, cfg, r)
 	began := time.Now()
 	late.Start()
-	t.Logf("without Consul a process starts after %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("without it a process starts after %v", time.Since(began).Round(time.Millisecond))
 	if !p.is(2*config.MiB, "built in") {
-		t.Error("without Consul something has changed")
+		t.Error("without it something has changed")
 	}
-	consul.Start()
+	server.Start()
 	back := time.Now()
 	await(t, "who started without it has the document", func() bool { return late.is(2*config.MiB, "built in") })
-	t.Logf("%v after Consul's return the document is in force", time.Since(back).Round(time.Millisecond))
+	t.Logf("%v after its return the document is in force", time.Since(back).Round(time.Millisecond))
 	write(t, s, "limits: {upload: 3MiB}")
 	await(t, "both follow", func() bool { return p.is(3*config.MiB, "built in") && late.is(3*config.MiB, "built in") })
 
-	consul.Freeze()
+	server.Freeze()
 	await(t, "a frozen one is noticed", func() bool { return strings.Count(p.log.String(), "cannot be followed") > 1 })
-	consul.Thaw()
+	server.Thaw()
 	write(t, s, "limits: {upload: 4MiB}")
 	await(t, "both follow again", func() bool { return p.is(4*config.MiB, "built in") && late.is(4*config.MiB, "built in") })
 }
@@ -293,7 +345,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("the defaults are wrong: %v", fs)
 	}
 	for path, c := range map[string]live.Config{
-		"kind": {Kind: "etcd", Key: "a"}, "key": {Kind: live.Consul, Key: "/a"}, "file": {Kind: live.File, Key: "a"},
+		"kind": {Kind: "zookeeper", Key: "a"}, "key": {Kind: live.Consul, Key: "/a"}, "file": {Kind: live.File, Key: "a"},
 	} {
 		if fs := c.Validate(); len(fs) != 1 || fs[0].Path != path {
 			t.Errorf("%+v: %v", c, fs)

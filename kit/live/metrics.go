@@ -10,7 +10,7 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) metrics {
 	m := metrics{
 		version: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "calotype_live_version", Help: "Version of the live document in force: Consul's ModifyIndex; 0 for none.",
+			Name: "calotype_live_version", Help: "Version of the live document in force: Consul's ModifyIndex, or etcd's revision; 0 for none.",
 		}),
 		refused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "calotype_live_rejected_version", Help: "Version of a later live document that is wrong and was not taken on; 0 for none.",

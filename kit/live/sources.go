@@ -7,12 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"time"
-
-	"github.com/hashicorp/consul/api"
 )
 
 const (
-	// maxWait is how long Consul is asked to wait for a change: one that froze meanwhile is given up after that.
+	// maxWait is how long a server is asked to wait for a change: one that froze meanwhile is given up after that.
 	maxWait = 10 * time.Second
 	// breath keeps a key that changes all the time, or a proxy that does not block, from being asked all the time.
 	breath = 50 * time.Millisecond
@@ -20,7 +18,7 @@ const (
 	lookEvery = time.Second
 )
 
-// key follows a key of Consul's by blocking queries.
+// key follows a key of Consul's or etcd's.
 type key struct {
 	store *Store
 	index uint64
@@ -28,10 +26,11 @@ type key struct {
 }
 
 func (k *key) name() string { return k.store.Name() }
+func (k *key) close() error { return k.store.Close() }
 
 func (k *key) next(ctx context.Context) (document, error) {
 	for {
-		d, index, err := k.store.read(ctx, &api.QueryOptions{WaitIndex: k.index, WaitTime: maxWait})
+		d, index, err := k.store.kept.await(ctx, k.index)
 		if err != nil {
 			k.index = 0 // after a failure the next answer counts, whatever its index
 			return document{}, err
@@ -57,6 +56,7 @@ type file struct {
 }
 
 func (f *file) name() string { return f.path }
+func (f *file) close() error { return nil }
 
 func (f *file) next(ctx context.Context) (document, error) {
 	for {

@@ -3,41 +3,58 @@ package live
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"time"
-
-	"github.com/hashicorp/consul/api"
 
 	"calotype/kit/fault"
 	"calotype/kit/registry"
 )
 
-// Between two leaders no server of Consul's answers for some seconds. Who asks once is not told so at once.
+// Between two leaders no server of Consul's or etcd's answers for some seconds. Who asks once is not told so at once.
 const (
 	leaderless = 15 * time.Second
 	askAgain   = 100 * time.Millisecond
 )
 
-// Store is where the document is kept for all processes: a key of Consul's.
-type Store struct {
-	api *api.Client
-	key string
+// keeper is what keeps the document. It fails with fault.Unavailable where asking again may help.
+type keeper interface {
+	// read gives the document as it stands at this moment.
+	read(ctx context.Context) (document, error)
+	// await gives the document and an index, when there may be what is newer than the index given, or a while later. 0 is at once.
+	await(ctx context.Context, index uint64) (document, uint64, error)
+	// swap writes text in the place of a version, 0 for none, and reports whether it did.
+	swap(ctx context.Context, text []byte, version uint64) (bool, error)
+	name() string
+	close() error
 }
 
-// Open names the store. It asks nobody.
+// Store is where the document is kept for all processes: a key of Consul's or etcd's.
+type Store struct {
+	kept keeper
+	key  string
+}
+
+// Open names the store: that of cfg.Kind, or else where the registry is, or else Consul. It asks nobody.
 func Open(cfg Config, r registry.Config) (*Store, error) {
-	agents, err := registry.Agents(r)
+	s := &Store{key: cfg.Key}
+	var err error
+	if cfg.Kind == Etcd || cfg.Kind != Consul && r.Kind == registry.Etcd {
+		s.kept, err = newEtcd(cfg.Key, r)
+	} else {
+		s.kept, err = newConsul(cfg.Key, r)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Store{api: agents, key: cfg.Key}, nil
+	return s, nil
 }
+
+// Close lets go of connections.
+func (s *Store) Close() error { return s.kept.close() }
 
 // Get gives the document and its version, which is 0 where there is none.
 func (s *Store) Get(ctx context.Context) (text []byte, version uint64, err error) {
 	err = persist(ctx, func() error {
-		d, _, err := s.read(ctx, &api.QueryOptions{RequireConsistent: true})
+		d, err := s.kept.read(ctx)
 		text, version = d.text, d.version
 		return err
 	})
@@ -49,8 +66,8 @@ func (s *Store) Get(ctx context.Context) (text []byte, version uint64, err error
 func (s *Store) Put(ctx context.Context, text []byte, version uint64) (uint64, error) {
 	var written bool
 	err := persist(ctx, func() (err error) {
-		written, _, err = s.api.KV().CAS(&api.KVPair{Key: s.key, Value: text, ModifyIndex: version}, (&api.WriteOptions{}).WithContext(ctx))
-		return refused(err, "writing %s to Consul", s.key)
+		written, err = s.kept.swap(ctx, text, version)
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -66,29 +83,6 @@ func (s *Store) Put(ctx context.Context, text []byte, version uint64) (uint64, e
 	return now, fault.New(fault.Conflict, "LIVE_CHANGED", "%s is at version %d, not %d: somebody else has changed it meanwhile", s.key, now, version)
 }
 
-func (s *Store) read(ctx context.Context, q *api.QueryOptions) (document, uint64, error) {
-	pair, meta, err := s.api.KV().Get(s.key, q.WithContext(ctx))
-	if err != nil {
-		return document{}, 0, refused(err, "reading %s from Consul", s.key)
-	}
-	if pair == nil {
-		return document{}, meta.LastIndex, nil
-	}
-	return document{pair.Value, pair.ModifyIndex}, meta.LastIndex, nil
-}
-
-// refused tells what asking again cannot change from what it may.
-func refused(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	kind := fault.Unavailable
-	if status := (api.StatusError{}); errors.As(err, &status) && status.Code < 500 {
-		kind = fault.Denied
-	}
-	return fault.Wrap(err, kind, "", format, args...)
-}
-
 // persist tries again while nobody can answer.
 func persist(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, leaderless)
@@ -102,4 +96,4 @@ func persist(ctx context.Context, try func() error) error {
 }
 
 // Name is what faults of the document are told with.
-func (s *Store) Name() string { return fmt.Sprintf("consul:%s", s.key) }
+func (s *Store) Name() string { return s.kept.name() }
