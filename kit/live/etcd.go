@@ -37,14 +37,7 @@ func (e *etcd) read(ctx context.Context) (document, error) {
 func (e *etcd) await(ctx context.Context, index uint64) (document, uint64, error) {
 	if index > 0 {
 		waiting, cancel := context.WithTimeout(ctx, maxWait)
-		err := e.cluster.Follow(waiting, e.key, int64(index)+1, func(events []*clientv3.Event) bool {
-			for _, event := range events {
-				if string(event.Kv.Key) == e.key {
-					return false
-				}
-			}
-			return true
-		})
+		err := e.cluster.Follow(waiting, e.key, int64(index)+1, func([]*clientv3.Event) bool { return false })
 		over := waiting.Err() != nil
 		cancel()
 		if err != nil && !over && !errors.Is(err, rpctypes.ErrCompacted) {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -19,19 +20,19 @@ var (
 	errEnded  = errors.New("etcd's server has ended telling of changes")
 )
 
-// Follow tells of the changes of all keys below prefix, in order, from a revision on. It returns nil when each has returned false, and
+// Follow tells of the changes of a key, or of all below one that ends with a slash, in order, from a revision on. It returns nil when each has returned false, and
 // otherwise an error: when ctx ends, when the revision is not kept any more, and when the server dies, freezes or is cut off from the
 // leader. Who wants to go on reads what there is, and follows from there.
-func (c *EtcdCluster) Follow(ctx context.Context, prefix string, from int64, each func([]*clientv3.Event) bool) error {
+func (c *EtcdCluster) Follow(ctx context.Context, key string, from int64, each func([]*clientv3.Event) bool) error {
 	server, leave := c.server()
-	err := server.follow(ctx, prefix, from, each)
+	err := server.follow(ctx, key, from, each)
 	if err != nil && ctx.Err() == nil {
 		leave()
 	}
 	return err
 }
 
-func (s *etcdServer) follow(ctx context.Context, prefix string, from int64, each func([]*clientv3.Event) bool) error {
+func (s *etcdServer) follow(ctx context.Context, key string, from int64, each func([]*clientv3.Event) bool) error {
 	client, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -41,7 +42,11 @@ func (s *etcdServer) follow(ctx context.Context, prefix string, from int64, each
 	// A stream of its own: one that is shared stays with its server for as long as anybody uses it.
 	w := clientv3.NewWatcher(client)
 	defer w.Close()
-	news := w.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithPrevKV())
+	opts := []clientv3.OpOption{clientv3.WithRev(from)}
+	if strings.HasSuffix(key, "/") {
+		opts = append(opts, clientv3.WithPrefix())
+	}
+	news := w.Watch(ctx, key, opts...)
 	ask := time.NewTicker(askEvery)
 	defer ask.Stop()
 	heard := time.Now()

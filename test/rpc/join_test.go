@@ -9,10 +9,12 @@ import (
 	greeterv1 "calotype/proto/greeter/v1"
 )
 
-// TestJoinsAndLeavesAreNoticed lets nodes join and leave under load, and tells how long a client takes to notice: from Consul's listing
-// a node to its first answer, and from Consul's listing it no more to the last call that went there. Each within a second.
-func TestJoinsAndLeavesAreNoticed(t *testing.T) {
-	w := newWorld(t)
+// TestJoinsAndLeavesAreNoticed lets nodes join and leave under load, and tells how long a client takes to notice: from the registry's listing
+// a node to its first answer, and from its listing it no more to the last call that went there. Each within a second.
+func TestJoinsAndLeavesAreNoticed(t *testing.T) { onEach(t, joinsAndLeaves) }
+
+func joinsAndLeaves(t *testing.T, kind string) {
+	w := newWorldOn(t, kind)
 	w.start(t, "n0")
 	w.answers(t, "n0")
 	l := startLoad(t, 300, func(ctx context.Context) (*greeterv1.HelloResponse, error) {
@@ -49,7 +51,7 @@ func TestJoinsAndLeavesAreNoticed(t *testing.T) {
 	}
 }
 
-// lists gives the moment when Consul lists so many nodes.
+// lists gives the moment when the registry lists so many nodes.
 func (w *world) lists(t *testing.T, count int) <-chan time.Time {
 	moment := make(chan time.Time, 1)
 	go func() {

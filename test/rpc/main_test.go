@@ -1,4 +1,4 @@
-// Package rpc proves kit/rpc where it has to hold: nodes that are processes of their own, found in a real Consul, that are killed,
+// Package rpc proves kit/rpc where it has to hold: nodes that are processes of their own, found in a real Consul or etcd, that are killed,
 // frozen, restarted and overloaded under load. Each test prints its figures.
 package rpc
 

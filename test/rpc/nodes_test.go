@@ -12,8 +12,10 @@ import (
 
 // TestNodesComeAndGo lets three nodes die and return in every way there is, under 300 idempotent calls a second. None may fail, and
 // in every second from each fault to the next 99 of 100 calls take no longer than 250 ms.
-func TestNodesComeAndGo(t *testing.T) {
-	w := newWorld(t)
+func TestNodesComeAndGo(t *testing.T) { onEach(t, nodesComeAndGo) }
+
+func nodesComeAndGo(t *testing.T, kind string) {
+	w := newWorldOn(t, kind)
 	nodes := w.three(t)
 	l := startLoad(t, 300, func(ctx context.Context) (*greeterv1.HelloResponse, error) {
 		return w.greeter.Hello(ctx, &greeterv1.HelloRequest{Name: "x"})
@@ -33,7 +35,7 @@ func TestNodesComeAndGo(t *testing.T) {
 		rest time.Duration // how long the state after the fault is worth watching
 	}
 	const rest = 1500 * time.Millisecond
-	// Longer than the registration lives: Consul drops the node, and it returns with its old connections.
+	// Longer than the registration lives: the registry drops the node, and it returns with its old connections.
 	frozen := lasting(15*time.Second, 11*time.Second)
 	faults := []fault{
 		{"kill -9", nodes[0].Kill, rest},

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -24,26 +25,60 @@ import (
 
 const service = "rpc-test-node"
 
-// world is a Consul agent, the nodes that register there, and a client that finds them there.
+// world is a registry, the nodes that register there, and a client that finds them there.
 type world struct {
-	consul   *servers.Consul
-	agents   []string // that clients and nodes know
+	kind     string
+	server   *servers.Process // that keeps the registry, where one does
+	agents   []string         // that clients and nodes know
 	registry microregistry.Registry
 	client   *rpc.Client
 	greeter  greeterv1.GreeterService
 	books    string
 }
 
-// newWorld has one Consul, to which there may be other ways than straight to its address.
-func newWorld(t *testing.T, ways ...func(to string) string) *world {
-	t.Helper()
-	w := &world{consul: servers.NewConsul(t), books: t.TempDir()}
-	w.agents = []string{w.consul.Addr}
-	for _, way := range ways {
-		w.agents = append(w.agents, way(w.consul.Addr))
+// onEach runs a test on each registry.
+func onEach(t *testing.T, test func(t *testing.T, kind string)) {
+	for _, kind := range []string{registry.Consul, registry.Etcd} {
+		t.Run(kind, func(t *testing.T) { test(t, kind) })
 	}
+}
+
+// usual is the registry of the tests that are not run on each: `make faults` runs all again with etcd.
+func usual() string { return cmp.Or(os.Getenv("RPC_TEST_REGISTRY"), registry.Consul) }
+
+// newWorld has one server of the usual registry.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, usual())
+}
+
+// newWorldOn has one server, to which there may be other ways than straight to its address.
+func newWorldOn(t *testing.T, kind string, ways ...func(to string) string) *world {
+	t.Helper()
+	var server *servers.Process
+	var addr string
+	if kind == registry.Etcd {
+		e := servers.NewEtcd(t)
+		server, addr = e.Process, e.Addr
+	} else {
+		c := servers.NewConsul(t)
+		server, addr = c.Process, c.Addr
+	}
+	agents := []string{addr}
+	for _, way := range ways {
+		agents = append(agents, way(addr))
+	}
+	w := newWorldAt(t, kind, agents)
+	w.server = server
+	return w
+}
+
+// newWorldAt has the servers that are at the addresses.
+func newWorldAt(t *testing.T, kind string, agents []string) *world {
+	t.Helper()
+	w := &world{kind: kind, agents: agents, books: t.TempDir()}
 	cfg := registry.DefaultConfig()
-	cfg.Kind, cfg.Addresses = registry.Consul, w.agents
+	cfg.Kind, cfg.Addresses = kind, w.agents
 	var err error
 	if w.registry, err = registry.New(cfg); err != nil {
 		t.Fatal(err)
@@ -66,7 +101,7 @@ func (w *world) start(t *testing.T, id string, env ...string) *servers.Process {
 		Path: self,
 		Env: append([]string{
 			asNode + "=" + id, "RPC_TEST_BOOK=" + w.book(id), "RPC_TEST_SERVICE=" + service,
-			"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + strings.Join(w.agents, ","), "CALOTYPE_OPS__LISTEN=" + ops,
+			"CALOTYPE_REGISTRY__KIND=" + w.kind, "CALOTYPE_REGISTRY__ADDRESSES=" + strings.Join(w.agents, ","), "CALOTYPE_OPS__LISTEN=" + ops,
 			"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn", "CALOTYPE_DRAIN__WAIT=1s",
 		}, env...),
 		Ready: func(ctx context.Context, _ *servers.Process) error {
