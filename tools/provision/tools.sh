@@ -1,19 +1,38 @@
 #!/bin/sh
 # tools.sh [NAME...]: builds the tools of tools/go.mod (all, unless named) that are not built yet, and prints their folder.
 # They are kept beside the test servers, outside the checkout, under a name made from what decides their content: the pinned
-# modules and the Go that builds them.
+# modules and the Go that builds them. Helm and kubeconform share no library with those of tools/go.mod, and are large: each is built
+# from its own module with the versions that it was released with, and kept under its own version, so that neither makes the other, or
+# those, be built again.
 set -eu
+
+helm=helm.sh/helm/v3/cmd/helm@v3.19.0
+kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+openapi=k8s.io/kubernetes@v1.36.3 # of which one file is taken, kubernetes-openapi: what kubeconform's schemas are made of
 
 cd "$(dirname "$0")/.."
 export GOWORK=off GOFLAGS=-buildvcs=false CGO_ENABLED=0
 
 digest() { if command -v sha256sum >/dev/null 2>&1; then sha256sum; else shasum -a 256; fi | cut -c1-12; }
 
-key=$({ cat go.mod go.sum; go env GOVERSION GOOS GOARCH; } | digest)
+go=$(go env GOVERSION GOOS GOARCH)
+key=$({ cat go.mod go.sum; echo "$go"; } | digest)
 out=${CALOTYPE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/calotype/bin}/tools-$key
 mkdir -p "$out"
 
-log=$(mktemp); trap 'rm -f "$log"' EXIT
+log=$(mktemp) work=''
+trap 'rm -f "$log"; [ -z "$work" ] || { chmod -R u+w "$work"; rm -rf "$work"; }' EXIT
+trap 'exit 130' INT TERM
+
+# fetch makes $work/$name out of $package. The module of Kubernetes is too large to be kept for one file.
+fetch() {
+  if [ "$package" != "$openapi" ]; then
+    GOBIN=$work go install -trimpath -ldflags '-s -w' "$package"
+    return
+  fi
+  source=$(cd "$work" && GOMODCACHE=$work/modules go mod download -json "$package" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
+  [ -n "$source" ] && cp "$source/api/openapi-spec/swagger.json" "$work/$name"
+}
 # shellcheck disable=SC2013 # one word a line
 for package in $(sed -n '/^tool (/,/^)/s/^[[:space:]]\{1,\}//p' go.mod); do
   name=${package##*/}
@@ -28,5 +47,25 @@ for package in $(sed -n '/^tool (/,/^)/s/^[[:space:]]\{1,\}//p' go.mod); do
   fi
   mv "$out/.new.$$" "$out/$name"
 done
-for name; do if [ ! -x "$out/$name" ]; then echo "tools.sh: no tool called $name" >&2; exit 2; fi; done
+for package in $helm $kubeconform $openapi; do
+  module=${package%@*} version=${package#*@}
+  name=${module##*/}
+  case $package in "$openapi") name=kubernetes-openapi ;; esac
+  case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
+  kept=$name-$version-$(printf %s "$go" | digest)
+  if [ ! -e "$out/../$kept" ]; then
+    echo "Getting $name $version, once on this machine..." >&2
+    work=$(mktemp -d)
+    if ! fetch >"$log" 2>&1; then
+      tail -n 20 "$log" >&2
+      echo "$name cannot be had." >&2
+      exit 1
+    fi
+    mv "$work/$name" "$out/../$kept.$$" # may be of another file system
+    mv "$out/../$kept.$$" "$out/../$kept"
+    chmod -R u+w "$work"; rm -rf "$work"; work=''
+  fi
+  ln -sf "../$kept" "$out/$name"
+done
+for name; do if [ ! -e "$out/$name" ]; then echo "tools.sh: no tool called $name" >&2; exit 2; fi; done
 echo "$out"

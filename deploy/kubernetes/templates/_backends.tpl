@@ -1,0 +1,19 @@
+{{/* Where what Calotype stands on is reached: yours, or the parts for trying. Neither, or both, is a mistake that is told at once. */}}
+{{- define "calotype.backends" -}}
+{{- $v := .Values -}}
+{{- $dev := printf "%s-dev" (include "calotype.fullname" .) -}}
+{{- $faults := list -}}
+{{- range $part, $given := dict "consul" $v.registry.addresses "rabbitmq" $v.rabbitmq.urls "postgres" $v.postgres.url "s3" $v.s3.endpoints -}}
+  {{- $key := get (dict "consul" "registry.addresses" "rabbitmq" "rabbitmq.urls" "postgres" "postgres.url" "s3" "s3.endpoints") $part -}}
+  {{- $on := (index $v.dev $part).enabled -}}
+  {{- if and (not $given) (not $on) }}{{ $faults = append $faults (printf "%s: give it, or dev.%s.enabled=true to try it with one of the chart's own" $key $part) }}{{ end -}}
+  {{- if and $given $on }}{{ $faults = append $faults (printf "%s and dev.%s.enabled: only one of them" $key $part) }}{{ end -}}
+{{- end -}}
+{{- if and $v.dev.consul.enabled $v.registry.tokens }}{{ $faults = append $faults "registry.tokens: the Consul of dev.consul has no access control: false" }}{{ end -}}
+{{- if not $v.secrets.name }}{{ $faults = append $faults "secrets.name: there must be one" }}{{ end -}}
+{{- if $faults }}{{ fail (printf "\n- %s\n" (join "\n- " $faults)) }}{{ end -}}
+registry: {{ toJson (ternary (list (printf "%s-consul:8500" $dev)) $v.registry.addresses $v.dev.consul.enabled) }}
+rabbitmq: {{ toJson (ternary (list (printf "amqp://%s-rabbitmq:5672/" $dev)) $v.rabbitmq.urls $v.dev.rabbitmq.enabled) }}
+postgres: {{ toJson (ternary (printf "postgres://calotype@%s-postgres:5432/calotype?sslmode=disable" $dev) $v.postgres.url $v.dev.postgres.enabled) }}
+s3: {{ toJson (ternary (list (printf "http://%s-s3:7070" $dev)) $v.s3.endpoints $v.dev.s3.enabled) }}
+{{- end }}
