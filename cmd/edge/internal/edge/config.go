@@ -39,6 +39,7 @@ type Settings struct {
 	Trusted  []string      `koanf:"trusted" doc:"networks such as 10.0.0.0/8 whose X-Forwarded-For is believed: of load balancers before this one"`
 	Access   string        `koanf:"access_log" doc:"where the access log goes, a file or a device"`
 	Limits   LimitsConfig  `koanf:"limits"`
+	Repeat   RepeatConfig  `koanf:"repeat"`
 	Timeouts TimeoutConfig `koanf:"timeouts"`
 	Cache    CacheConfig   `koanf:"cache"`
 	Gateways GatewayConfig `koanf:"gateways"`
@@ -55,10 +56,17 @@ type TLSConfig struct {
 // LimitsConfig bounds what one client may bring.
 type LimitsConfig struct {
 	Upload      config.Size `koanf:"upload" doc:"the largest body; somewhat more than the gateways' limits.upload, for a form's own bytes"`
+	JSON        config.Size `koanf:"json" doc:"the largest body of what is no upload; more than the gateways' limits.json"`
 	Header      config.Size `koanf:"header" doc:"the longest header line, and address"`
 	Rate        int         `koanf:"rate" doc:"requests a second that one client address may make; 0 is no limit"`
 	Burst       int         `koanf:"burst" doc:"how many it may make beyond that at once"`
 	Connections int         `koanf:"connections" doc:"connections (with HTTP/2, requests) that one client address may have at once; 0 is no limit"`
+}
+
+// RepeatConfig says which uploads, jobs and batches under an Idempotency-Key are kept, so that another gateway can be given them.
+type RepeatConfig struct {
+	Size config.Size `koanf:"size" doc:"the largest body of an upload, job or batch with an Idempotency-Key that is kept until it is answered, and sent to another gateway when one dies; 0 keeps none"`
+	Room config.Size `koanf:"room" doc:"how much those that are kept at once may take: half of it in memory, for those of up to an eighth of size, and half in dir, for the others; what would be more passes through and is not repeated"`
 }
 
 // TimeoutConfig bounds how long things may take.
@@ -94,7 +102,8 @@ func DefaultConfig() Config {
 		Nginx: "nginx", Template: "/etc/calotype/nginx.conf.tmpl", Dir: "/tmp/edge", State: "/var/cache/calotype/gateways.json",
 		Workers: "auto", Conns: 4096, HTTP: ":8080", GRPC: ":8081", Access: "/dev/stdout",
 		TLS:      TLSConfig{Listen: ":8443"},
-		Limits:   LimitsConfig{Upload: 101 * config.MiB, Header: 16 * config.KiB, Burst: 200},
+		Limits:   LimitsConfig{Upload: 101 * config.MiB, JSON: 8 * config.MiB, Header: 16 * config.KiB, Burst: 200},
+		Repeat:   RepeatConfig{Size: 8 * config.MiB, Room: 96 * config.MiB},
 		Timeouts: TimeoutConfig{Header: 10 * time.Second, Stall: time.Minute, Idle: 75 * time.Second, Answer: 75 * time.Second, Stream: time.Hour},
 		Cache:    CacheConfig{Size: config.GiB, Dir: "/var/cache/calotype/pictures", Inactive: 7 * 24 * time.Hour},
 		Gateways: GatewayConfig{Connect: 500 * time.Millisecond, Probe: time.Second, Silence: 4 * time.Second},
@@ -146,8 +155,11 @@ func (s Settings) Validate() []fault.Field {
 	if s.Limits.Rate < 0 || s.Limits.Burst < 0 || s.Limits.Connections < 0 {
 		bad("limits", "nothing in it may be less than 0")
 	}
-	if s.Limits.Header < config.KiB || s.Limits.Upload < config.KiB {
-		bad("limits", "headers and uploads need 1KiB at least")
+	if s.Limits.Header < config.KiB || s.Limits.Upload < config.KiB || s.Limits.JSON < config.KiB {
+		bad("limits", "headers, uploads and JSON need 1KiB at least")
+	}
+	if s.Repeat.Size != 0 && (s.Repeat.Size < 64*config.KiB || s.Repeat.Room < 2*s.Repeat.Size) {
+		bad("repeat", "a size is 0, or 64KiB at least, and the room twice as much at least")
 	}
 	times := map[string]time.Duration{"timeouts.header": s.Timeouts.Header, "timeouts.stall": s.Timeouts.Stall, "timeouts.idle": s.Timeouts.Idle,
 		"timeouts.answer": s.Timeouts.Answer, "timeouts.stream": s.Timeouts.Stream, "cache.inactive": s.Cache.Inactive / 1000,
@@ -167,7 +179,7 @@ func (c Config) settings() nginx.Settings {
 	s := nginx.Settings{
 		Dir: e.Dir, LogLevel: "warn", Workers: e.Workers, Drain: c.Drain.Timeout, HTTP: e.HTTP, GRPC: e.GRPC, TLS: e.TLS.Listen,
 		Cert: e.TLS.CertFile, Key: e.TLS.KeyFile, HSTS: int(e.TLS.HSTS.Seconds()), Trusted: e.Trusted, AccessLog: e.Access,
-		Upload: e.Limits.Upload, Header: e.Limits.Header, Rate: e.Limits.Rate, Burst: e.Limits.Burst, ConnectionsEach: e.Limits.Connections,
+		Upload: e.Limits.Upload, JSON: e.Limits.JSON, Repeat: nginx.Repeat(e.Repeat), Header: e.Limits.Header, Rate: e.Limits.Rate, Burst: e.Limits.Burst, ConnectionsEach: e.Limits.Connections,
 		Connections: e.Conns, Cache: e.Cache.Size, CacheDir: e.Cache.Dir, CacheInactive: e.Cache.Inactive, Slots: slots,
 		Timeouts: nginx.Timeouts(e.Timeouts),
 	}

@@ -18,6 +18,7 @@ func TestWhatNginxIsNotGiven(t *testing.T) {
 		"workers":          func(s *Settings) { s.Workers = "1; x" },
 		"connections":      func(s *Settings) { s.Conns = 1 },
 		"limits":           func(s *Settings) { s.Limits.Rate = -1 },
+		"repeat":           func(s *Settings) { s.Repeat.Room = s.Repeat.Size },
 		"timeouts.answer":  func(s *Settings) { s.Timeouts.Answer = 0 },
 		"cache.dir":        func(s *Settings) { s.Cache.Dir = "cache" },
 		"gateways.silence": func(s *Settings) { s.Gateways.Silence = -1 },

@@ -67,7 +67,8 @@ func New(cfg Config, host *boot.Host) (*App, error) {
 			err = errors.Join(err, a.listen(path, func(l net.Listener) error { return a.relay.Serve(l, slot, slots, refusal) }))
 		}
 	}
-	if err = errors.Join(err, a.listen(s.Control(), a.control)); err != nil {
+	spare := func(l net.Listener) error { return a.relay.Serve(l, 0, 1, relay.Refusal(nginx.Refusal)) }
+	if err = errors.Join(err, a.listen(s.Spare(), spare), a.listen(s.Control(), a.control)); err != nil {
 		a.close()
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.gate.Set(true)
 	select {
 	case <-a.nginx.Done():
-		return fmt.Errorf("nginx ended by itself: %w", cmpErr(a.nginx.Err()))
+		return endedByItself(a.nginx.Err())
 	case <-ctx.Done():
 	}
 	a.gate.Set(false)
@@ -140,11 +141,11 @@ func (a *App) Run(ctx context.Context) (err error) {
 	return a.nginx.Stop(a.cfg.Drain.Timeout)
 }
 
-func cmpErr(err error) error {
-	if err == nil {
-		return errors.New("without an error")
+func endedByItself(how error) error {
+	if how == nil {
+		return errors.New("nginx ended by itself, without an error")
 	}
-	return err
+	return fmt.Errorf("nginx ended by itself: %w", how)
 }
 
 func (a *App) serves() string {

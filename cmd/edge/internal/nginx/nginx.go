@@ -49,8 +49,14 @@ func New(ctx context.Context, program, template string, s Settings, log *slog.Lo
 			return nil, fmt.Errorf("preparing nginx's folders: %w", err)
 		}
 	}
-	if err := os.Remove(s.Status()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("removing the socket of one before: %w", err)
+	if most := s.Repeat.within(s.Dir); most != s.Repeat {
+		log.Warn("there is less room for what may be sent again than is set", slog.Int64("bytes", int64(most.Room)), slog.String("dir", s.Dir))
+		s.Repeat = most
+	}
+	for _, socket := range []string{s.Status(), s.Kept()} {
+		if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("removing the socket of one before: %w", err)
+		}
 	}
 	return &Server{program: program, template: template, settings: s, version: version, log: log, done: make(chan struct{})}, nil
 }

@@ -25,7 +25,9 @@ type Settings struct {
 	Trusted         []string
 	AccessLog       string
 
-	Upload, Header  config.Size
+	Upload, JSON    config.Size
+	Header          config.Size
+	Repeat          Repeat
 	Rate, Burst     int // requests a second of one client; 0 is no limit
 	ConnectionsEach int
 	Connections     int
@@ -56,11 +58,17 @@ func (s Settings) GRPCSocket(slot int) string {
 	return filepath.Join(s.Dir, "grpc-"+strconv.Itoa(slot)+".sock")
 }
 
+// Spare is a slot that is led to when every other one was tried: nginx may hold connections to a node that has just died under each of them.
+func (s Settings) Spare() string { return filepath.Join(s.Dir, "http-spare.sock") }
+
 // Control is where this process answers nginx.
 func (s Settings) Control() string { return filepath.Join(s.Dir, "control.sock") }
 
 // Status is where nginx tells about itself.
 func (s Settings) Status() string { return filepath.Join(s.Dir, "status.sock") }
+
+// Kept is where nginx takes from itself what may be sent again.
+func (s Settings) Kept() string { return filepath.Join(s.Dir, "kept.sock") }
 
 // view is what the template sees.
 type view struct {
@@ -74,11 +82,13 @@ type view struct {
 	TracePercent                              string
 	HSTS                                      int
 	Rate, Burst, ConnectionsEach              int
-	HeaderSize, Upload                        string
+	HeaderSize, Upload, JSON                  string
+	Repeat                                    []kept
+	RepeatBuffer                              string
 	Timeouts                                  struct{ Header, Stall, Idle, Answer, Stream string }
 	HTTPSockets, GRPCSockets                  []string
 	Cache, CacheKeys, CacheDir, CacheInactive string
-	Cert, Key, Control, Status                string
+	Cert, Key, Control, Status, Kept, Spare   string
 	Servers                                   []server
 	Problems                                  []problem
 	Statuses                                  []status
@@ -99,7 +109,8 @@ func (s Settings) view(v Version, files int) view {
 		Dir: s.Dir, LogLevel: s.LogLevel, Workers: s.Workers, Drain: seconds(s.Drain), Connections: s.Connections, Files: files, Trusted: s.Trusted,
 		AccessLog: s.AccessLog, BeginTraces: s.BeginTraces, TraceShare: s.TraceShare, TracePercent: strconv.FormatFloat(s.TraceShare*100, 'f', 2, 64),
 		HSTS: s.HSTS, Rate: s.Rate, Burst: s.Burst, ConnectionsEach: s.ConnectionsEach, HeaderSize: size(s.Header), Upload: size(s.Upload),
-		CacheDir: s.CacheDir, CacheInactive: strconv.FormatInt(int64(s.CacheInactive.Seconds()), 10) + "s", Cert: s.Cert, Key: s.Key, Control: s.Control(), Status: s.Status(),
+		JSON: size(s.JSON), Repeat: s.Repeat.kinds(), RepeatBuffer: size(s.Repeat.Size / small),
+		CacheDir: s.CacheDir, CacheInactive: strconv.FormatInt(int64(s.CacheInactive.Seconds()), 10) + "s", Cert: s.Cert, Key: s.Key, Control: s.Control(), Status: s.Status(), Kept: s.Kept(), Spare: s.Spare(),
 		Problems: problems, Statuses: statuses,
 	}
 	if os.Geteuid() == 0 {
