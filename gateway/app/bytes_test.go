@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -400,50 +399,6 @@ func TestABrokenDownloadIsSeenToBeBroken(t *testing.T) {
 		if err == nil {
 			t.Errorf("whole %v: %d of %d bytes came, and no error", whole, n, len(data))
 		}
-	}
-}
-
-// A download of 1 GiB passes through in chunks: the process, both ends of the RPC included, grows by a few of them.
-func TestADownloadOf1GiBTakesNoMemory(t *testing.T) {
-	const size = 1 << 30
-	chunk := noise(1 << 20)
-	s := newStage(t, func(set *setup) {
-		set.storage = &store{onGet: func(_ context.Context, _ *storagev1.GetRequest, st storagev1.Storage_GetStream) error {
-			for range size / len(chunk) {
-				if err := st.Send(&storagev1.GetResponse{Part: &storagev1.GetResponse_Chunk{Chunk: chunk}}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}}
-	})
-	s.images.keep("img_g", "", []byte("x")).Size = size
-	rsp, err := http.DefaultTransport.RoundTrip(s.request("GET", "/v1/images/img_g/original", nil))
-	s.must(err)
-	defer rsp.Body.Close()
-	var base, peak, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&base)
-	var got int64
-	for {
-		n, err := io.CopyN(io.Discard, rsp.Body, 32<<20)
-		got += n
-		runtime.ReadMemStats(&now)
-		if now.HeapInuse > peak.HeapInuse {
-			peak = now
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		s.must(err)
-	}
-	grown := int64(peak.HeapInuse) - int64(base.HeapInuse)
-	t.Logf("%d bytes passed; the heap grew by %.1f MiB at most", got, float64(grown)/(1<<20))
-	if got != size {
-		t.Errorf("%d bytes of %d", got, size)
-	}
-	if grown > 48<<20 {
-		t.Errorf("the heap grew by %d bytes", grown)
 	}
 }
 

@@ -2,12 +2,9 @@ package app_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -21,59 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"calotype/gateway/app"
-	storagev1 "calotype/proto/storage/v1"
 )
-
-func TestGRPCUploadsLargeBlobsInBoundedMemory(t *testing.T) {
-	s := newStage(t)
-	client := storagev1.NewStorageClient(s.dial())
-	put, err := client.Put(t.Context())
-	s.must(err)
-	var peak uint64
-	done, sampled := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(sampled)
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak = max(peak, m.HeapInuse)
-			select {
-			case <-done:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	}()
-	s.must(put.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Header{Header: &storagev1.PutHeader{}}}))
-	const chunks = 400 // of half a MiB
-	chunk, sum := noise(512<<10), sha256.New()
-	for i := range chunks {
-		chunk[0] = byte(i)
-		sum.Write(chunk)
-		s.must(put.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Chunk{Chunk: chunk}}))
-	}
-	out, err := put.CloseAndRecv()
-	close(done)
-	<-sampled
-	if err != nil || out.GetBlob().GetDigest() != hex.EncodeToString(sum.Sum(nil)) || out.GetBlob().GetSize() != chunks*512<<10 {
-		t.Errorf("it is stored as %v, %v", out, err)
-	}
-	t.Logf("client, gateway and storage in one process held %d MiB at most", peak>>20)
-	if peak > 120<<20 {
-		t.Errorf("%d MiB were held for an upload of 200", peak>>20)
-	}
-	get, err := client.Get(t.Context(), &storagev1.GetRequest{Digest: out.GetBlob().GetDigest()})
-	again := sha256.New()
-	for err == nil {
-		var m *storagev1.GetResponse
-		if m, err = get.Recv(); err == nil {
-			again.Write(m.GetChunk())
-		}
-	}
-	if !errors.Is(err, io.EOF) || string(again.Sum(nil)) != string(sum.Sum(nil)) {
-		t.Errorf("what came back differs: %v", err)
-	}
-}
 
 func TestGRPCWhenANodeDies(t *testing.T) {
 	s, one, conn := callsGateway(t, true)

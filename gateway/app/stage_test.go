@@ -37,6 +37,7 @@ type setup struct {
 	gateway app.Config
 	storage storagev1.StorageHandler
 	images  func(*stage) // runs the real image service in the place of the doubles
+	before  func(*stage) // runs what is there before the gateway is
 }
 
 func newStage(t *testing.T, change ...func(*setup)) *stage {
@@ -59,6 +60,9 @@ func newStage(t *testing.T, change ...func(*setup)) *stage {
 	})
 	s := &stage{t: t, host: host, images: newImages(), worker: &worker{}}
 	s.behind(set)
+	if set.before != nil {
+		set.before(s)
+	}
 	gateway, err := app.New(set.gateway, host)
 	if err != nil {
 		t.Fatal(err)
