@@ -1,0 +1,325 @@
+package monitoring
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go-micro.dev/v4/registry"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	gateway "calotype/gateway/app"
+	"calotype/kit/boot"
+	kitconfig "calotype/kit/config"
+	"calotype/kit/live"
+	kitregistry "calotype/kit/registry"
+	"calotype/proto"
+	greeterv1 "calotype/proto/greeter/v1"
+	greeter "calotype/services/greeter/app"
+	image "calotype/services/image/app"
+	worker "calotype/services/image/worker/app"
+	storage "calotype/services/storage/app"
+	"calotype/test/servers"
+)
+
+// patience bounds every wait. It is generous because these machines are slow, and costs nothing when all is well.
+const patience = 90 * time.Second
+
+// suite is one node of each kind, each in a host of its own as if in a process of its own, on a real Consul, broker and object store;
+// Nginx before them; and storage nodes on plain files, which are nobody's but the metrics'.
+type suite struct {
+	t       *testing.T
+	consul  *servers.ConsulCluster
+	hosts   []*boot.Host
+	runners []boot.Runner
+	base    string // of the gateway
+	files   string // where the metrics of storage on plain files are, host:port
+	edge    string // and those of Nginx
+	client  http.Client
+}
+
+func (s *suite) host(name, token string, change ...func(*boot.Config)) (boot.Config, *boot.Host) {
+	s.t.Helper()
+	cfg := boot.DefaultConfig()
+	cfg.Log.Level, cfg.RPC.Listen, cfg.Ops.Listen, cfg.Tracing.Sampler = "error", "127.0.0.1:0", "127.0.0.1:0", "off"
+	cfg.Drain.Wait = 0
+	if token != "" {
+		cfg.Registry.Kind, cfg.Registry.Addresses, cfg.Registry.Token = kitregistry.Consul, s.consul.Addresses(), kitconfig.Secret(s.consul.Tokens[token])
+		cfg.Live.Kind = live.Consul
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	h, err := boot.NewHost(name, cfg)
+	s.must(err)
+	s.hosts = append(s.hosts, h)
+	return cfg, h
+}
+
+func (s *suite) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func start(t *testing.T) *suite {
+	t.Helper()
+	s := &suite{t: t, consul: servers.NewConsulCluster(t, 1)}
+	broker, objects, dir := servers.NewRabbitMQ(t), servers.NewS3(t), t.TempDir()
+
+	sc := storage.DefaultConfig()
+	common, h := s.host(proto.Storage, "storage")
+	sc.Config, sc.Storage.Kind, sc.Storage.S3.Endpoints = common, "s3", []string{objects.Endpoint}
+	sc.Storage.S3.AccessKey, sc.Storage.S3.SecretKey = kitconfig.Secret(objects.AccessKey), kitconfig.Secret(objects.SecretKey)
+	sc.Storage.S3.Bucket, sc.Storage.S3.CreateBucket = "calotype", true
+	store, err := storage.New(sc, h)
+	s.must(err)
+
+	fc := storage.DefaultConfig()
+	common, h = s.host(proto.Storage, "")
+	fc.Config, fc.Storage.Root, fc.Storage.MinFree = common, filepath.Join(dir, "blobs"), 0
+	files, err := storage.New(fc, h)
+	s.must(err)
+	s.files = h.OpsAddr()
+
+	ic := image.DefaultConfig()
+	common, h = s.host(proto.Image, "image-manager", func(c *boot.Config) { c.RPC.Shedding.Streams = 1 }) // so that one can be turned away
+	ic.Config, ic.Image.Database, ic.Image.Webhooks.KeepSecret = common, filepath.Join(dir, "image.db"), ""
+	ic.Queue.Kind, ic.Queue.RabbitMQ.URLs = "rabbitmq", []string{broker.URL}
+	manager, err := image.New(ic, h)
+	s.must(err)
+
+	wc := worker.DefaultConfig()
+	common, h = s.host(proto.Worker, "image-worker")
+	wc.Config, wc.Queue.Kind, wc.Queue.RabbitMQ.URLs = common, ic.Queue.Kind, ic.Queue.RabbitMQ.URLs
+	node, err := worker.New(wc, h)
+	s.must(err)
+
+	rc := greeter.DefaultConfig()
+	rc.Config, h = s.host(proto.Greeter, "greeter")
+	hello, err := greeter.New(rc, h)
+	s.must(err)
+
+	gc := gateway.DefaultConfig()
+	common, h = s.host(proto.Gateway, "gateway")
+	gc.Config, gc.HTTP.Listen = common, "127.0.0.1:0"
+	front, err := gateway.New(gc, h)
+	s.must(err)
+	s.base = "http://" + front.Addr()
+
+	s.runners = []boot.Runner{store, files, manager, node, hello, front}
+	s.run(front.Ready())
+	s.runEdge(dir)
+	return s
+}
+
+func (s *suite) run(ready <-chan struct{}) {
+	s.t.Helper()
+	ctx, leave := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- boot.RunAll(ctx, s.runners...) }()
+	s.t.Cleanup(func() {
+		leave()
+		err := <-done
+		for _, h := range s.hosts {
+			err = errors.Join(err, h.Close())
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- err
+		s.t.Fatal(err)
+	}
+}
+
+// runEdge runs what stands before the gateways, with an nginx of its own.
+func (s *suite) runEdge(dir string) {
+	s.t.Helper()
+	program := filepath.Join(dir, "edge")
+	build := exec.CommandContext(s.t.Context(), "go", "build", "-o", program, "calotype/cmd/edge")
+	if out, err := build.CombinedOutput(); err != nil {
+		s.t.Fatalf("building Nginx's companion: %v\n%s", err, out)
+	}
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		nginx = "/usr/sbin/nginx" // not on everybody's PATH
+	}
+	template, err := filepath.Abs("../../deploy/nginx/nginx.conf.tmpl")
+	s.must(err)
+	short, err := os.MkdirTemp("", "edge") //nolint:usetesting // short, for the sockets in it
+	s.must(err)
+	s.t.Cleanup(func() { os.RemoveAll(short) })
+	at := servers.FreePort(s.t)
+	s.edge = servers.FreePort(s.t)
+	servers.Run(s.t, servers.Program{Path: program, Env: []string{
+		"CALOTYPE_EDGE__NGINX=" + nginx, "CALOTYPE_EDGE__TEMPLATE=" + template, "CALOTYPE_EDGE__DIR=" + filepath.Join(short, "run"),
+		"CALOTYPE_EDGE__STATE=" + filepath.Join(short, "gateways.json"), "CALOTYPE_EDGE__CACHE__DIR=" + filepath.Join(short, "cache"),
+		"CALOTYPE_EDGE__ACCESS_LOG=" + filepath.Join(short, "access.log"), "CALOTYPE_EDGE__HTTP=" + at, "CALOTYPE_EDGE__GRPC=" + servers.FreePort(s.t),
+		"CALOTYPE_EDGE__CONNECTIONS=256", "CALOTYPE_OPS__LISTEN=" + s.edge, "CALOTYPE_TRACING__SAMPLER=off",
+		"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + strings.Join(s.consul.Addresses(), ","), "CALOTYPE_REGISTRY__TOKEN=" + s.consul.Tokens["nginx"],
+	}, Ready: func(ctx context.Context, _ *servers.Process) error {
+		_, err := s.ask(ctx, http.MethodGet, "http://"+at+"/readyz", nil)
+		return err
+	}})
+}
+
+// ask fails for any answer that is an error.
+func (s *suite) ask(ctx context.Context, method, url string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", http.DetectContentType(body))
+		if body[0] == '{' {
+			req.Header.Set("Content-Type", "application/json")
+		}
+	}
+	rsp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer rsp.Body.Close()
+	text, err := io.ReadAll(rsp.Body)
+	if err == nil && rsp.StatusCode >= http.StatusBadRequest {
+		err = fmt.Errorf("%s %s: %s: %s", method, url, rsp.Status, text)
+	}
+	return text, err
+}
+
+// eventually asks again until there is no error.
+func (s *suite) eventually(what string, ask func(context.Context) error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	var before error
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			s.t.Fatalf("%s: not within %v: %v, and before: %v", what, patience, err, before)
+		case <-again.C:
+			before = err
+		}
+	}
+}
+
+// use has every part do something: a photograph becomes pictures by a job and on the fly, calls come in by gRPC, a node dies, and a
+// manager has more to do than it may.
+func (s *suite) use() {
+	s.t.Helper()
+	photo, err := os.ReadFile("../pictures/photo.jpg")
+	s.must(err)
+	var made struct{ Image, Job struct{ ID string } }
+	s.eventually("an upload", func(ctx context.Context) error {
+		text, err := s.ask(ctx, http.MethodPost, s.base+"/v1/images?preset=thumb", photo)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &made)
+	})
+	s.eventually("its job", func(ctx context.Context) error {
+		text, err := s.ask(ctx, http.MethodGet, s.base+"/v1/jobs/"+made.Job.ID, nil)
+		if err == nil && !bytes.Contains(text, []byte(`"SUCCEEDED"`)) {
+			err = fmt.Errorf("it is %s", text)
+		}
+		return err
+	})
+	s.eventually("a picture on the fly", func(ctx context.Context) error {
+		_, err := s.ask(ctx, http.MethodGet, s.base+"/i/w_100/"+made.Image.ID+".jpg", nil)
+		return err
+	})
+	s.greetAnIllNode()
+	s.overload(made.Image.ID)
+}
+
+// greetAnIllNode calls greeters, by gRPC through the gateway and by REST, one of which refuses every call: such calls are made again.
+func (s *suite) greetAnIllNode() {
+	s.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	ill := grpc.NewServer(grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return status.Error(codes.Unavailable, "ill") }))
+	s.t.Cleanup(ill.Stop)
+	go func() { _ = ill.Serve(l) }() // until Stop
+	cfg := kitregistry.DefaultConfig()
+	cfg.Kind, cfg.Addresses, cfg.Token = kitregistry.Consul, s.consul.Addresses(), kitconfig.Secret(s.consul.Tokens["greeter"])
+	known, err := kitregistry.New(cfg)
+	s.must(err)
+	node := &registry.Service{Name: proto.Greeter, Version: "0", Nodes: []*registry.Node{{
+		Id: proto.Greeter + "-ill", Address: l.Addr().String(), Metadata: map[string]string{"protocol": "grpc", "grpc": "greeter.v1.Greeter"},
+	}}}
+	s.must(known.Register(node, registry.RegisterTTL(patience)))
+	conn, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(s.base, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.must(err)
+	defer conn.Close()
+	s.eventually("a call that met an ill node", func(ctx context.Context) error {
+		if _, err := greeterv1.NewGreeterClient(conn).Hello(ctx, &greeterv1.HelloRequest{Name: "you"}); err != nil {
+			return err
+		}
+		if _, err := s.ask(ctx, http.MethodGet, s.base+"/v1/greeter/hello?name=you", nil); err != nil {
+			return err
+		}
+		return s.told("calotype_rpc_client_events_total")
+	})
+	s.must(known.Deregister(node))
+}
+
+// overload opens two streams of a manager that may have one: those of a job that waits for its time have no end.
+func (s *suite) overload(image string) {
+	s.t.Helper()
+	var job struct{ ID string }
+	order := fmt.Sprintf(`{"image_id": %q, "preset": "thumb", "options": {"not_before": %q}}`, image, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	s.eventually("a job for later", func(ctx context.Context) error {
+		text, err := s.ask(ctx, http.MethodPost, s.base+"/v1/jobs", []byte(order))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &job)
+	})
+	ctx, leave := context.WithCancel(s.t.Context())
+	defer leave()
+	for range 2 {
+		go func() { _, _ = s.ask(ctx, http.MethodGet, s.base+"/v1/jobs/"+job.ID+"/events", nil) }() // ends with ctx
+	}
+	s.eventually("a stream is turned away", func(context.Context) error { return s.told("calotype_rpc_server_shed_total") })
+}
+
+// told fails as long as no process of the suite tells a metric.
+func (s *suite) told(metric string) error {
+	for _, h := range s.hosts {
+		families, err := h.Metrics.Gather()
+		if err != nil {
+			return err
+		}
+		for _, f := range families {
+			if f.GetName() == metric {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("nobody tells %s", metric)
+}
