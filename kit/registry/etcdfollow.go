@@ -20,9 +20,9 @@ var (
 	errEnded  = errors.New("etcd's server has ended telling of changes")
 )
 
-// Follow tells of the changes of a key, or of all below one that ends with a slash, in order, from a revision on. It returns nil when each has returned false, and
-// otherwise an error: when ctx ends, when the revision is not kept any more, and when the server dies, freezes or is cut off from the
-// leader. Who wants to go on reads what there is, and follows from there.
+// Follow tells of the changes of a key, or of all below one that ends with a slash, in order, from a revision on. It returns nil when
+// each has returned false, and otherwise an error: when ctx ends, when the revision is not kept any more, and when the server dies,
+// freezes or is cut off from the leader. Who wants to go on reads what there is, and follows from there.
 func (c *EtcdCluster) Follow(ctx context.Context, key string, from int64, each func([]*clientv3.Event) bool) error {
 	server, leave := c.server()
 	err := server.follow(ctx, key, from, each)
@@ -46,7 +46,12 @@ func (s *etcdServer) follow(ctx context.Context, key string, from int64, each fu
 	if strings.HasSuffix(key, "/") {
 		opts = append(opts, clientv3.WithPrefix())
 	}
+	// It returns when the server has begun, and one that has just died never does.
+	begun := time.AfterFunc(silence, cancel)
 	news := w.Watch(ctx, key, opts...)
+	if !begun.Stop() {
+		return errSilent
+	}
 	ask := time.NewTicker(askEvery)
 	defer ask.Stop()
 	heard := time.Now()
