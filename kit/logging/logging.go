@@ -101,7 +101,11 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// ecs renames what slog writes of itself, and shows an error under the name that ECS has for its text.
+// own is what the names of fields begin with that ECS does not have.
+const own = "calotype."
+
+// ecs renames what slog writes of itself, shows an error under the name that ECS has for its text, and keeps the names of our own fields
+// apart from ECS's.
 func ecs(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -118,8 +122,17 @@ func ecs(groups []string, a slog.Attr) slog.Attr {
 	case slog.MessageKey:
 		a.Key = "message"
 	case "error", "err":
-		if err, ok := a.Value.Any().(error); ok {
-			return slog.String("error.message", err.Error())
+		return slog.String("error.message", a.Value.String())
+	case "job":
+		a.Key = JobID
+	case "image":
+		a.Key = ImageID
+	case "tags", "labels": // ECS's own
+	default:
+		// ECS keeps the first part of each of its names for itself: a store of logs refuses a line where "service" is a text, for it is
+		// where service.name is. So what has no name there gets one of ours.
+		if a.Key != "" && !strings.Contains(a.Key, ".") {
+			a.Key = own + a.Key
 		}
 	}
 	if d := a.Value; d.Kind() == slog.KindDuration {

@@ -73,7 +73,7 @@ func TestECS(t *testing.T) {
 	}
 	for k, want := range map[string]any{
 		"log.level": "error", "message": "it broke", "service.name": "calotype-x", "service.version": "1.2.3", "service.node.name": "n1",
-		"trace.id": "abc", "http.request.id": "r2", "calotype.job.id": "j1", "error.message": "cause", "a": 1.0, "took": "1.5s",
+		"trace.id": "abc", "http.request.id": "r2", "calotype.job.id": "j1", "error.message": "cause", "calotype.a": 1.0, "calotype.took": "1.5s",
 	} {
 		if got[k] != want {
 			t.Errorf("%s is %v, want %v", k, got[k], want)
@@ -85,6 +85,30 @@ func TestECS(t *testing.T) {
 	l.Debug("quiet")
 	if strings.Contains(out.String(), "quiet") {
 		t.Error("debug is logged at info")
+	}
+}
+
+// A store of logs refuses a line that has a text where another has fields below the name: service, and service.name.
+func TestNoFieldIsBothTextAndObject(t *testing.T) {
+	l, out := jsonLogger(t, "info")
+	l = l.With("service", "calotype-y")
+	l.Warn("x", "error", "a text", "source", "there", "file", "f", "job", "j1", "image", "i1", "tags", "t", "url.path", "/p",
+		"node", 7, slog.Group("http", slog.Int("n", 1)))
+	got := out.last(t)
+	for k, want := range map[string]any{
+		"service.name": "calotype-x", "calotype.service": "calotype-y", "error.message": "a text", "calotype.source": "there", "calotype.file": "f",
+		"calotype.job.id": "j1", "calotype.image.id": "i1", "tags": "t", "url.path": "/p", "calotype.node": 7.0,
+	} {
+		if got[k] != want {
+			t.Errorf("%s is %v, want %v", k, got[k], want)
+		}
+	}
+	for k := range got {
+		for other := range got {
+			if strings.HasPrefix(other, k+".") {
+				t.Errorf("%s is a text, and an object that has %s", k, other)
+			}
+		}
 	}
 }
 
@@ -120,7 +144,7 @@ func TestBridges(t *testing.T) {
 		t.Errorf("go-micro's line is %v", got)
 	}
 	logger.DefaultLogger.Fields(map[string]any{"k": "v"}).Log(logger.ErrorLevel, "bad")
-	if got := out.last(t); got["log.level"] != "error" || got["k"] != "v" {
+	if got := out.last(t); got["log.level"] != "error" || got["calotype.k"] != "v" {
 		t.Errorf("go-micro's line is %v", got)
 	}
 	grpclog.Error("grpc says")
