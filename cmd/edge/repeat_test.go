@@ -319,3 +319,38 @@ func TestHowOftenOneIsRepeated(t *testing.T) {
 		t.Errorf("%d were refused by a gateway, and %d told so; %d were done", busy.Load(), refused, whole.Load())
 	}
 }
+
+// What found no room is not repeated, and its client is told what others are.
+func TestWhatFoundNoRoomIsLostOnce(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var died atomic.Int64
+	die := dies(all, "", &died)
+	g := newGateway(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Idempotency-Key") != "first" {
+			die(w, r)
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(entered)
+		<-release
+	})
+	e := start(t, []string{g.addr}, "CALOTYPE_EDGE__REPEAT__SIZE=64KiB", "CALOTYPE_EDGE__REPEAT__ROOM=128KiB", "CALOTYPE_EDGE__GATEWAYS__SILENCE=1h")
+	body := noise(1, 64<<10)
+	var first sync.WaitGroup
+	first.Go(func() {
+		if a, err := e.post(&http.Transport{}, "/v1/images", bytes.NewReader(body), 64<<10, "first"); err != nil || a.StatusCode != 200 {
+			t.Errorf("the one that is kept: %v %+v", err, a)
+		}
+	})
+	<-entered
+	a, err := e.post(&http.Transport{}, "/v1/images", bytes.NewReader(body), 64<<10, "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.wantProblem(a, 502, "GATEWAY_LOST")
+	if n := died.Load(); n != 1 {
+		t.Errorf("it was sent %d times", n)
+	}
+	close(release)
+	first.Wait()
+}
