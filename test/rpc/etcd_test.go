@@ -50,6 +50,10 @@ func TestEtcdsLeaderIsKilled(t *testing.T) {
 		t.Logf("etcd's leader %s: another leads after %v; who joins is ready after %v and used %v later; %d calls, %d failed, p99 %v, slowest %v", f.name,
 			elected.Round(time.Millisecond), up.Round(time.Millisecond), used.Round(time.Millisecond), len(all), len(failed), quantile(all, .99), quantile(all, 1))
 		for _, err := range failed {
+			if starved(all) {
+				late(t, "%v, where this process itself did not get to run", err)
+				break
+			}
 			t.Error(err)
 		}
 		f.returns(leader)
@@ -58,3 +62,6 @@ func TestEtcdsLeaderIsKilled(t *testing.T) {
 	}
 	l.end()
 }
+
+// starved tells that this process was kept from running for so long that its calls' deadlines say nothing: one came back long after its own.
+func starved(took []time.Duration) bool { return quantile(took, 1) > deadline+time.Second }
