@@ -12,6 +12,7 @@ var outside = map[string][]string{
 	"Secret calotype-secrets": {
 		"consul-token-nginx", "consul-token-gateway", "consul-token-greeter", "consul-token-image-manager", "consul-token-image-worker", "consul-token-storage",
 		"rabbitmq-cookie", "rabbitmq-password", "postgres-password", "s3-access-key", "s3-secret-key", "signing-keys", "webhook-secrets",
+		"etcd-password", // by hand
 	},
 	"Secret pictures":          {"tls.crt", "tls.key"},
 	"Secret pictures-tls":      {"tls.crt", "tls.key"},

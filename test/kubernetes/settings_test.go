@@ -118,7 +118,7 @@ func edgeSettings(t *testing.T) []string {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	known := []string{"CALOTYPE_REGISTRY__TOKEN"}
+	known := []string{"CALOTYPE_REGISTRY__TOKEN", "CALOTYPE_REGISTRY__PASSWORD"}
 	for _, flag := range regexp.MustCompile(`(?m)^\s+--([a-z0-9_.]+)`).FindAllStringSubmatch(string(out), -1) {
 		known = append(known, config.EnvName("CALOTYPE_", flag[1]))
 	}

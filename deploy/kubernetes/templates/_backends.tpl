@@ -10,6 +10,7 @@
   {{- if and $given $on }}{{ $faults = append $faults (printf "%s and dev.%s.enabled: only one of them" $key $part) }}{{ end -}}
 {{- end -}}
 {{- if and $v.dev.consul.enabled $v.registry.tokens }}{{ $faults = append $faults "registry.tokens: the Consul of dev.consul has no access control: false" }}{{ end -}}
+{{- if and $v.dev.consul.enabled (ne $v.registry.kind "consul") }}{{ $faults = append $faults "registry.kind: dev.consul is a Consul" }}{{ end -}}
 {{- if not $v.secrets.name }}{{ $faults = append $faults "secrets.name: there must be one" }}{{ end -}}
 {{- if $faults }}{{ fail (printf "\n- %s\n" (join "\n- " $faults)) }}{{ end -}}
 registry: {{ toJson (ternary (list (printf "%s-consul:8500" $dev)) $v.registry.addresses $v.dev.consul.enabled) }}

@@ -9,6 +9,7 @@ start with one that it does not know, so each gets its own only. */}}
   "registry.kind" $v.registry.kind "registry.addresses" (join "," $at.registry)
   "live.kind" (ternary $v.registry.kind "off" $v.registry.live)
   "drain.wait" (printf "%ds" (int $c.drain.wait)) "drain.timeout" (printf "%ds" (int $c.drain.timeout)) -}}
+{{- if and (eq $v.registry.kind "etcd") $v.registry.username }}{{ $_ := set $s "registry.username" $v.registry.username }}{{ end -}}
 {{- if $v.jaeger.collector -}}
   {{- $s = merge $s (dict "tracing.sampler" $v.jaeger.sampler "tracing.param" $v.jaeger.param "tracing.collector" $v.jaeger.collector) -}}
 {{- else -}}
@@ -45,7 +46,9 @@ CALOTYPE_{{ $key | replace "." "__" | upper }}: {{ $value | toString | quote }}
 {{/* The secrets of a component: key in the Secret, which is its file's name, to the setting that reads it. */}}
 {{- define "calotype.secrets" -}}
 {{- $s := dict -}}
-{{- if .root.Values.registry.tokens }}{{ $_ := set $s (printf "consul-token-%s" .name) "registry.token" }}{{ end -}}
+{{- $r := .root.Values.registry -}}
+{{- if and (eq $r.kind "consul") $r.tokens }}{{ $_ := set $s (printf "consul-token-%s" .name) "registry.token" }}{{ end -}}
+{{- if and (eq $r.kind "etcd") $r.username }}{{ $_ := set $s "etcd-password" "registry.password" }}{{ end -}}
 {{- if has .name (list "image-manager" "image-worker") }}{{ $_ := set $s "rabbitmq-password" "queue.rabbitmq.password" }}{{ end -}}
 {{- if eq .name "gateway" }}{{ $_ := set $s "signing-keys" "signing.keys" }}{{ end -}}
 {{- if eq .name "image-manager" }}{{ $s = merge $s (dict "postgres-password" "image.postgres.password" "webhook-secrets" "image.webhooks.secrets") }}{{ end -}}
