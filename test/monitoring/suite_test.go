@@ -165,7 +165,7 @@ func (s *suite) runEdge(dir string) {
 	}
 	template, err := filepath.Abs("../../deploy/nginx/nginx.conf.tmpl")
 	s.must(err)
-	short, err := os.MkdirTemp("", "edge") //nolint:usetesting // short, for the sockets in it
+	short, err := os.MkdirTemp("", "edge") // short, for the sockets in it
 	s.must(err)
 	s.t.Cleanup(func() { os.RemoveAll(short) })
 	at := servers.FreePort(s.t)
