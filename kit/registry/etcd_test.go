@@ -127,6 +127,16 @@ func TestEtcdsLayout(t *testing.T) {
 	}
 }
 
+// Any server may be asked first: where that one is away, the next is.
+func TestEtcdGoesOnToTheNextServer(t *testing.T) {
+	server := servers.NewEtcd(t)
+	away := servers.NewRelay(t, server.Addr)
+	away.Cut()
+	for range 10 { // half of them begin with the one that is away
+		must(t, etcdAt(t, nil, away.Addr(), server.Addr).Register(someNode("n", "1")))
+	}
+}
+
 // A renewal changes nothing that others see; whatever took the node away, the next one brings it back; a dead node goes.
 func TestEtcdRenews(t *testing.T) {
 	server := servers.NewEtcd(t)
