@@ -59,7 +59,7 @@ func (r *release) probes(w workloadOf, c container) {
 			r.fault(w.manifest, "no %s probe", name)
 			continue
 		}
-		port := ""
+		var port string
 		if p.HTTPGet != nil {
 			port = p.HTTPGet.Port
 			if want := map[bool]string{true: "/readyz", false: "/healthz"}[name == "readiness"]; p.HTTPGet.Path != want {
