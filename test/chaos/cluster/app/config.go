@@ -38,7 +38,7 @@ func Flags(args []string) (Config, error) {
 	short := f.Bool("short", false, "the same as -plan short")
 	only := f.String("only", "", "of the plan, only steps whose names hold one of these words, parted by commas")
 	f.Uint64Var(&cfg.Seed, "seed", 0, "repeats a run's plan and load; 0 draws one")
-	f.Float64Var(&cfg.PerSecond, "rate", 40, "requests a second, all kinds together")
+	f.Float64Var(&cfg.PerSecond, "rate", 0, "requests a second, all kinds together; 0 is what two busy cores can do: 30, and 15 of the short plan, which runs for every change")
 	f.BoolVar(&cfg.Fixed, "fixed", false, "at even beats, and not at random moments")
 	f.StringVar(&cfg.URL, "url", env("E2E_URL", "http://127.0.0.1:8080"), "the cluster's address")
 	f.StringVar(&cfg.GRPC, "grpc", env("E2E_GRPC", "127.0.0.1:8081"), "its address for gRPC")
@@ -71,8 +71,11 @@ func Flags(args []string) (Config, error) {
 	default:
 		return cfg, fmt.Errorf("-times is %q, not yes or no", *times)
 	}
-	if f.NArg() > 0 || cfg.PerSecond <= 0 {
-		return cfg, errors.New("there are no arguments but flags, and -rate is above 0")
+	if f.NArg() > 0 || cfg.PerSecond < 0 {
+		return cfg, errors.New("there are no arguments but flags, and -rate is not below 0")
+	}
+	if cfg.PerSecond == 0 {
+		cfg.PerSecond = map[bool]float64{false: 30, true: 15}[cfg.Plan == "short"]
 	}
 	return cfg, nil
 }
