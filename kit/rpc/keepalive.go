@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// pingKey is the metadata in which a node says how often a client may ping it.
-const pingKey = "grpc.ping"
+// pingKey is the metadata in which a node says how often a client may ping it. Consul takes no dots there.
+const pingKey = "grpc-ping"
 
 const pingEvery = 10 * time.Second // grpc-go pings no oftener
 
