@@ -198,7 +198,7 @@ func (c *Client) group(service string, addresses []string) (*group, error) {
 	}
 	b := c.cfg.Balance
 	g := &group{budget: newBudget(0.2, 3), Cluster: cluster.New(cluster.Config{
-		Service: service, Registry: reg, Addresses: addresses, Dialer: dialer(c.mark), Dial: c.dialing(), Log: c.cfg.Log,
+		Service: service, Registry: reg, Addresses: addresses, Dialer: dialer(c.mark), Dial: c.dialing(), DialNode: kept, Log: c.cfg.Log,
 		FirstList: b.FirstList, Connect: b.Connect, Relist: b.Relist, EjectMin: b.EjectMin, EjectMax: b.EjectMax,
 		Silence: b.Silence, Patience: b.Patience, Observe: func(e cluster.Event) { c.observe(service, Event(e)) },
 	})}

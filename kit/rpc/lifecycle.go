@@ -39,7 +39,7 @@ func (s *Server) Start() error {
 		}
 	}()
 	s.reg = registration.Start(registration.Config{Registry: o.Registry, TTL: o.RegisterTTL, Interval: o.RegisterInterval, Check: o.RegisterCheck, Address: locate, Log: s.log},
-		registered(o, address, s.endpoints, s.announced()))
+		registered(o, s.cfg.Keepalive.MinClientPing, address, s.endpoints, s.announced()))
 	return nil
 }
 

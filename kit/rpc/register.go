@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go-micro.dev/v4/registry"
 	"go-micro.dev/v4/server"
@@ -72,13 +73,14 @@ func (s *Server) announced() []string {
 }
 
 // registered is what the registry is told of a server.
-func registered(o server.Options, address string, endpoints []*registry.Endpoint, services []string) *registry.Service {
+func registered(o server.Options, ping time.Duration, address string, endpoints []*registry.Endpoint, services []string) *registry.Service {
 	md := maps.Clone(o.Metadata)
 	if md == nil {
 		md = map[string]string{}
 	}
 	md["protocol"], md["transport"], md["server"] = "grpc", "grpc", "grpc"
 	md["registry"], md["version"] = o.Registry.String(), o.Version
+	md[pingKey] = ping.String()
 	announce(md, services)
 	return &registry.Service{
 		Name: o.Name, Version: o.Version, Endpoints: endpoints,

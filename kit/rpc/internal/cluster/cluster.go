@@ -32,6 +32,7 @@ type Config struct {
 	Addresses []string
 	Dialer    func(ctx context.Context, addr string) (net.Conn, error) // nil: what Dial says
 	Dial      []grpc.DialOption
+	DialNode  func(*registry.Node) []grpc.DialOption // what depends on the node, before Dial; nil: nothing does
 	Log       *slog.Logger
 	FirstList time.Duration // how long a call waits for the first list
 	Connect   time.Duration // how long a call waits for a connection, when no node has one

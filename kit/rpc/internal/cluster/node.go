@@ -32,10 +32,14 @@ func (c *Cluster) dial(rn *registry.Node) (*Node, error) {
 	n := &Node{Registry: rn, cluster: c, hash: hashOf(rn.Id)}
 	n.min, n.max = c.cfg.EjectMin, c.cfg.EjectMax
 	n.wake, n.gone = make(chan struct{}, 1), make(chan struct{})
-	dial := c.cfg.Dial
-	if c.cfg.Dialer != nil { // first, so that one among Dial wins
-		dial = append([]grpc.DialOption{grpc.WithContextDialer(n.dialTo)}, dial...)
+	var dial []grpc.DialOption // before what Dial says, so that it wins
+	if c.cfg.DialNode != nil {
+		dial = c.cfg.DialNode(rn)
 	}
+	if c.cfg.Dialer != nil {
+		dial = append(dial, grpc.WithContextDialer(n.dialTo))
+	}
+	dial = append(dial, c.cfg.Dial...)
 	var err error
 	if n.Conn, err = grpc.NewClient("passthrough:///"+rn.Address, dial...); err != nil {
 		return nil, err
