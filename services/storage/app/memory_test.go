@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"calotype/proto"
 	storagev1 "calotype/proto/storage/v1"
 	"calotype/services/storage/internal/blobtest"
+	"calotype/test/race"
 )
 
 const (
@@ -32,13 +32,7 @@ func stamp(b []byte, n int) { binary.LittleEndian.PutUint64(b, uint64(n)) }
 // TestLargeBlobInFlatMemory puts 2 GiB through the real service and client, and back: service and client together, both in this
 // process, may not grow by more than 64 MiB.
 func TestLargeBlobInFlatMemory(t *testing.T) {
-	if raceDetector {
-		// It keeps several bytes of its own for each of the program's, and is ten times slower here: the figures would mean nothing.
-		again := exec.CommandContext(t.Context(), "go", "test", "-race=false", "-vet=off", "-count=1", "-v", "-run=^"+t.Name()+"$", ".")
-		out, err := again.CombinedOutput()
-		if t.Logf("without the race detector:\n%s", out); err != nil {
-			t.Fatal(err)
-		}
+	if race.Without(t) {
 		return
 	}
 	r := start(t)

@@ -101,6 +101,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a.rest()
 	t.endpoint.heard.Store(time.Now().UnixNano())
+	t.endpoint.missed.Store(0)
 	if passing(res.StatusCode) {
 		return res, a.refused(res)
 	}

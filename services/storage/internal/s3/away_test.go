@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"calotype/kit/fault"
 	"calotype/services/storage/internal/blob"
@@ -79,10 +77,12 @@ func TestKilledStoreIsAwayAndComesBack(t *testing.T) {
 // A store that hangs takes connections and requests, and answers none: the first call learns that, all others are told.
 func TestHungStoreIsAway(t *testing.T) {
 	server := servers.NewS3(t)
-	var hang atomic.Bool
-	s := open(t, quick(t, server, hanging(t, server.Addr, &hang), hanging(t, server.Addr, &hang)))
+	doors := []*door{newDoor(t, server.Addr), newDoor(t, server.Addr)}
+	s := open(t, quick(t, server, doors[0].endpoint, doors[1].endpoint))
 	b := stored(t, s, 1, 100_000)
-	hang.Store(true)
+	for _, d := range doors {
+		d.hangs.Store(true)
+	}
 	began := time.Now()
 	if _, _, err := s.Put(t.Context(), bytes.NewReader([]byte("y")), blob.Want{}); err == nil || !fault.Is(err, fault.Unavailable) {
 		t.Fatalf("a put at a store that hangs gave %v", err)
@@ -90,55 +90,11 @@ func TestHungStoreIsAway(t *testing.T) {
 	t.Logf("the first put was refused within %v", time.Since(began))
 	eventually(t, "it is known", func() bool { return s.OpenEndpoints() == 0 })
 	wantAway(t, s, blobtest.DigestOf(b))
-	hang.Store(false)
+	for _, d := range doors {
+		d.hangs.Store(false)
+	}
 	eventually(t, "it is back", func() bool { return s.OpenEndpoints() == 2 })
 	same(t, s, b)
-}
-
-// hanging passes bytes on until it hangs: then connections stay, and nothing passes.
-func hanging(t *testing.T, to string, hang *atomic.Bool) (endpoint string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var all errgroup.Group
-	t.Cleanup(func() { stop(); l.Close(); _ = all.Wait() })
-	pass := func(from, to net.Conn) {
-		buf := make([]byte, 32<<10)
-		for {
-			n, err := from.Read(buf)
-			for hang.Load() && ctx.Err() == nil {
-				pause(ctx)
-			}
-			if n > 0 {
-				_, bad := to.Write(buf[:n])
-				err = errors.Join(err, bad)
-			}
-			if err != nil {
-				return
-			}
-		}
-	}
-	all.Go(func() error {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return err
-			}
-			out, err := new(net.Dialer).DialContext(ctx, "tcp", to)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			context.AfterFunc(ctx, func() { in.Close(); out.Close() })
-			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
-				all.Go(func() error { pass(way[0], way[1]); way[0].Close(); return way[1].Close() })
-			}
-		}
-	})
-	return "http://" + l.Addr().String()
 }
 
 func pause(ctx context.Context) {
@@ -151,7 +107,7 @@ func pause(ctx context.Context) {
 // An address that nobody answers at costs the first call a connection's time-out at most, and then nothing.
 func TestBlackHoleCostsNothing(t *testing.T) {
 	server := servers.NewS3(t)
-	full := fullListener(t)
+	full := blackHole(t, 0)
 	s := open(t, quick(t, server, server.Endpoint, "http://"+full))
 	b := stored(t, s, 1, 1000)
 	eventually(t, "it is known", func() bool { return s.OpenEndpoints() == 1 })
@@ -164,28 +120,36 @@ func TestBlackHoleCostsNothing(t *testing.T) {
 	t.Logf("50 calls beside it took %v", time.Since(began))
 }
 
-// fullListener never takes a connection, and neither does the kernel for it: its queue is full, and packets to it are dropped.
-func fullListener(t *testing.T) (addr string) {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
+// Doors that vanish, as those of machines that lost their power: whoever asks in that moment waits for one connection, not for one to each door,
+// one after the other.
+func TestVanishedStoreCostsOneConnection(t *testing.T) {
+	server := servers.NewS3(t)
+	doors := []*door{newDoor(t, server.Addr), newDoor(t, server.Addr)}
+	cfg := quick(t, server, doors[0].endpoint, doors[1].endpoint)
+	cfg.Timeout, cfg.ConnectTimeout, cfg.ProbeEvery = time.Minute, 2*time.Second, time.Minute
+	s := open(t, cfg)
+	b := stored(t, s, 1, 1000)
+	for _, d := range doors {
+		d.vanish(t)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
+	began := time.Now()
+	var all errgroup.Group
+	for range 8 {
+		all.Go(func() error {
+			_, err := s.Stat(t.Context(), blobtest.DigestOf(b))
+			if f := fault.As(err); f == nil || f.Kind != fault.Unavailable || f.RetryAfter < time.Second {
+				return fmt.Errorf("it gave %v, want Unavailable with a hint", err)
+			}
+			return nil
+		})
 	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
+	if err := all.Wait(); err != nil {
+		t.Error(err)
 	}
-	addr = fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
-	for {
-		conn, err := (&net.Dialer{Timeout: 100 * time.Millisecond}).DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { conn.Close() })
+	took := time.Since(began)
+	t.Logf("eight calls were refused within %v", took)
+	if took >= 2*cfg.ConnectTimeout {
+		t.Error("somebody waited for one door after the other")
 	}
 }
 

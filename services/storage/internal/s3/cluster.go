@@ -142,6 +142,12 @@ func (c *cluster) keep(ctx context.Context, operation string, timeout time.Durat
 		if errors.Is(err, errSilent) && errors.Is(last, errSilent) {
 			return nil, busy(err, 0) // it is the object that hangs; a caller has waited for long enough
 		}
+		if unanswered(err) {
+			if c.silent() {
+				return nil, away(errors.Join(c.why(), err))
+			}
+			ctx = hurried(ctx)
+		}
 		last = err
 	}
 	var said *refusal
@@ -194,7 +200,6 @@ func (e *endpoint) try(ctx context.Context, operation string, timeout time.Durat
 // suspected closes the endpoint where there is no doubt, and has it looked at where there is: an idle connection may break just so, and one
 // request of many may be slow.
 func (e *endpoint) suspected(broke error) {
-	var op *net.OpError
 	switch {
 	case e.lively(broke):
 		e.suspect()
@@ -203,7 +208,7 @@ func (e *endpoint) suspected(broke error) {
 		for _, each := range e.cluster.endpoints {
 			each.suspect()
 		}
-	case errors.As(broke, &op) && op.Op == "dial":
+	case unanswered(broke):
 		e.close(broke)
 	default:
 		e.suspect()

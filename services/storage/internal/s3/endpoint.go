@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -24,9 +23,10 @@ type endpoint struct {
 	cluster *cluster
 	kick    chan struct{} // wakes the probing
 
-	heard atomic.Int64 // when it answered anything last
-	isUp  atomic.Bool
-	why   atomic.Pointer[error] // it is not
+	heard  atomic.Int64 // when it answered anything last
+	missed atomic.Int32 // connections in a row that it did not take
+	isUp   atomic.Bool
+	why    atomic.Pointer[error] // it is not
 }
 
 func (c *cluster) newEndpoint(raw string) (*endpoint, error) {
@@ -38,8 +38,9 @@ func (c *cluster) newEndpoint(raw string) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{name: u.Host, cluster: c, kick: make(chan struct{}, 1), pool: &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: c.cfg.ConnectTimeout, KeepAlive: 5 * time.Second}).DialContext,
+	e := &endpoint{name: u.Host, cluster: c, kick: make(chan struct{}, 1)}
+	e.pool = &http.Transport{
+		DialContext:         e.dial,
 		TLSClientConfig:     tls,
 		TLSHandshakeTimeout: c.cfg.Timeout,
 		MaxIdleConns:        256,
@@ -48,7 +49,7 @@ func (c *cluster) newEndpoint(raw string) (*endpoint, error) {
 		DisableCompression:  true, // bytes are to come as they are
 		WriteBufferSize:     64 << 10,
 		ReadBufferSize:      64 << 10,
-	}}
+	}
 	e.isUp.Store(true) // until it is known better
 	lookup := minio.BucketLookupDNS
 	if c.cfg.PathStyle {
