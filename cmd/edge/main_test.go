@@ -4,18 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc"
 
 	"calotype/test/servers"
 )
@@ -107,46 +102,6 @@ func (e *edge) write(name, text string) string {
 	return path
 }
 
-// answer is a whole one.
-type answer struct {
-	*http.Response
-	body string
-}
-
-func (e *edge) do(method, path string, body io.Reader, headers ...string) answer {
-	e.t.Helper()
-	a, err := e.try(http.DefaultTransport, method, path, body, headers...)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return a
-}
-
-func (e *edge) get(path string, headers ...string) answer {
-	e.t.Helper()
-	return e.do(http.MethodGet, path, nil, headers...)
-}
-
-func (e *edge) try(by http.RoundTripper, method, path string, body io.Reader, headers ...string) (answer, error) {
-	if !strings.HasPrefix(path, "http") {
-		path = e.http + path
-	}
-	req, err := http.NewRequestWithContext(e.t.Context(), method, path, body)
-	if err != nil {
-		return answer{}, err
-	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Add(headers[i], headers[i+1])
-	}
-	rsp, err := by.RoundTrip(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer rsp.Body.Close()
-	b, err := io.ReadAll(rsp.Body)
-	return answer{rsp, string(b)}, err
-}
-
 // metric gives a number of the edge's own; 0 where there is none.
 func (e *edge) metric(name string) (value float64) {
 	for line := range strings.Lines(e.get(e.ops + "/metrics").body) {
@@ -205,42 +160,3 @@ func (e *edge) wantProblem(a answer, status int, reason string) {
 		e.t.Errorf("%d with Retry-After %q", status, a.Header.Get("Retry-After"))
 	}
 }
-
-// gateway plays one: HTTP/1, HTTP/2 in clear text and gRPC at one port.
-type gateway struct {
-	addr   string
-	server *http.Server
-	served atomic.Int64 // requests that are no probes
-}
-
-func newGateway(t *testing.T, h http.HandlerFunc) *gateway {
-	return newGatewayAt(t, "127.0.0.1:0", h, nil)
-}
-
-func newGatewayAt(t *testing.T, at string, h http.HandlerFunc, rpc *grpc.Server) *gateway {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gateway{addr: l.Addr().String()}
-	g.server = &http.Server{Protocols: new(http.Protocols), ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/healthz":
-			return
-		case rpc != nil && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
-			rpc.ServeHTTP(w, r)
-			return
-		}
-		g.served.Add(1)
-		w.Header().Set("X-Gateway", g.addr)
-		h(w, r)
-	})}
-	g.server.Protocols.SetHTTP1(true)
-	g.server.Protocols.SetUnencryptedHTTP2(true)
-	go func() { _ = g.server.Serve(l) }()
-	t.Cleanup(func() { g.server.Close() })
-	return g
-}
-
-func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }
