@@ -8,12 +8,12 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	imagev1 "calotype/proto/image/v1"
+	"calotype/test/caller"
 	"calotype/test/servers"
 )
 
@@ -107,54 +107,8 @@ func TestOneTraceAcrossTheQueue(t *testing.T) {
 	if trace == "" {
 		t.Fatalf("the answer names no trace: %v", a.header)
 	}
-	want := []string{
-		"calotype-gateway HTTP POST /v1/images",
-		"calotype-storage storage.v1.Storage/Put",
-		"calotype-image image.v1.Images/Create",
-		"calotype-image-worker image.v1.Transformer/Inspect",
-		"calotype-storage storage.v1.Storage/Get",
-		"calotype-image-worker job work",
-		"calotype-image job report finished",
-	}
-	eventually(t, "Jaeger has every hop of trace "+trace, func() error {
-		spans, err := c.spans(within(t), trace)
-		if err != nil {
-			return err
-		}
-		for _, w := range want {
-			if !slices.ContainsFunc(spans, func(s string) bool { return strings.Contains(s, w) }) {
-				return fmt.Errorf("no span %q among\n%s", w, strings.Join(spans, "\n"))
-			}
-		}
-		return nil
-	})
-}
-
-// spans lists a trace's spans as "service operation".
-func (c *cluster) spans(ctx context.Context, trace string) ([]string, error) {
-	a, err := send(ctx, http.MethodGet, c.jaeger.Query+"/api/traces/"+trace, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	var found struct {
-		Data []struct {
-			Spans []struct {
-				OperationName string
-				ProcessID     string
-			}
-			Processes map[string]struct{ ServiceName string }
-		}
-	}
-	if err := json.Unmarshal(a.body, &found); err != nil {
-		return nil, fmt.Errorf("%d: %s", a.status, a.body)
-	}
-	var all []string
-	for _, d := range found.Data {
-		for _, s := range d.Spans {
-			all = append(all, d.Processes[s.ProcessID].ServiceName+" "+s.OperationName)
-		}
-	}
-	return all, nil
+	jaeger := caller.New(c.jaeger.Query)
+	eventually(t, "Jaeger has every hop of trace "+trace, func() error { return jaeger.Traced(within(t), trace) })
 }
 
 // TestKilledNodesFailNoCall kills one of two greeters and one of two workers with kill -9 under a steady load of calls. All of
