@@ -7,23 +7,17 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os/exec"
 	"runtime"
 	"testing"
 	"time"
 
 	storagev1 "calotype/proto/storage/v1"
+	"calotype/test/race"
 )
 
 // TestMemory has large bodies pass through in chunks: the process, both ends of the calls included, grows by a few of them.
 func TestMemory(t *testing.T) {
-	if raceDetector {
-		// It keeps several bytes of its own for each of the program's, and copies ten times slower: the figures would mean nothing.
-		again := exec.CommandContext(t.Context(), "go", "test", "-race=false", "-vet=off", "-count=1", "-v", "-run=^"+t.Name()+"$", ".")
-		out, err := again.CombinedOutput()
-		if t.Logf("without the race detector:\n%s", out); err != nil {
-			t.Fatal(err)
-		}
+	if race.Without(t) {
 		return
 	}
 	t.Run("ADownloadOf1GiB", aDownloadOf1GiB)

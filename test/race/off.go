@@ -1,0 +1,6 @@
+//go:build !race
+
+package race
+
+// Detector is whether it is there.
+const Detector = false
