@@ -65,82 +65,6 @@ type selector struct {
 	} `yaml:"matchExpressions"`
 }
 
-// workload is a Deployment or a StatefulSet.
-type workload struct {
-	Spec struct {
-		Replicas             *int
-		ServiceName          string `yaml:"serviceName"`
-		Selector             selector
-		VolumeClaimTemplates []struct{ Metadata metadata } `yaml:"volumeClaimTemplates"`
-		Template             struct {
-			Metadata metadata
-			Spec     pod
-		}
-	}
-}
-
-type pod struct {
-	ServiceAccountName            string `yaml:"serviceAccountName"`
-	AutomountServiceAccountToken  *bool  `yaml:"automountServiceAccountToken"`
-	EnableServiceLinks            *bool  `yaml:"enableServiceLinks"`
-	TerminationGracePeriodSeconds int    `yaml:"terminationGracePeriodSeconds"`
-	SecurityContext               struct {
-		RunAsNonRoot   bool                  `yaml:"runAsNonRoot"`
-		RunAsUser      int                   `yaml:"runAsUser"`
-		SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
-	} `yaml:"securityContext"`
-	TopologySpreadConstraints []struct {
-		LabelSelector selector `yaml:"labelSelector"`
-	} `yaml:"topologySpreadConstraints"`
-	Containers []container
-	Volumes    []volume
-}
-
-type container struct {
-	Name, Image     string
-	SecurityContext struct {
-		AllowPrivilegeEscalation *bool `yaml:"allowPrivilegeEscalation"`
-		ReadOnlyRootFilesystem   bool  `yaml:"readOnlyRootFilesystem"`
-		Capabilities             struct{ Drop []string }
-	} `yaml:"securityContext"`
-	EnvFrom []struct {
-		ConfigMapRef struct{ Name string } `yaml:"configMapRef"`
-	} `yaml:"envFrom"`
-	Env   []struct{ Name, Value string }
-	Ports []struct {
-		Name          string
-		ContainerPort int `yaml:"containerPort"`
-	}
-	StartupProbe   *probe `yaml:"startupProbe"`
-	ReadinessProbe *probe `yaml:"readinessProbe"`
-	LivenessProbe  *probe `yaml:"livenessProbe"`
-	Lifecycle      struct {
-		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-	}
-	Resources    struct{ Requests, Limits map[string]string }
-	VolumeMounts []struct {
-		Name      string
-		MountPath string `yaml:"mountPath"`
-	} `yaml:"volumeMounts"`
-}
-
-type probe struct {
-	HTTPGet             *struct{ Path, Port string } `yaml:"httpGet"`
-	TCPSocket           *struct{ Port string }       `yaml:"tcpSocket"`
-	InitialDelaySeconds int                          `yaml:"initialDelaySeconds"`
-	PeriodSeconds       int                          `yaml:"periodSeconds"`
-	TimeoutSeconds      int                          `yaml:"timeoutSeconds"`
-}
-
-type volume struct {
-	Name      string
-	ConfigMap *struct{ Name string } `yaml:"configMap"`
-	Secret    *struct {
-		SecretName string `yaml:"secretName"`
-		Items      []struct{ Key, Path string }
-	}
-}
-
 type service struct {
 	Spec struct {
 		Selector map[string]string
@@ -175,6 +99,8 @@ type scaler struct {
 			Resource struct{ Name string }
 		}
 		Triggers []struct {
+			Type              string
+			Metadata          map[string]string
 			AuthenticationRef struct{ Name string } `yaml:"authenticationRef"`
 		}
 	}
@@ -182,7 +108,7 @@ type scaler struct {
 
 type triggerAuthentication struct {
 	Spec struct {
-		SecretTargetRef []struct{ Name, Key string } `yaml:"secretTargetRef"`
+		SecretTargetRef []struct{ Parameter, Name, Key string } `yaml:"secretTargetRef"`
 	}
 }
 
@@ -225,7 +151,10 @@ type ingress struct {
 type serviceMonitor struct {
 	Spec struct {
 		Selector  selector
-		Endpoints []struct{ Port string }
+		Endpoints []struct {
+			Port        string
+			HonorLabels bool `yaml:"honorLabels"`
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ func TestMistakes(t *testing.T) {
 		"an Ingress to a port of nobody":         {"ha", "port: {name: grpc}", "port: {name: h2c}", "has no port h2c"},
 		"a monitor that finds not all":           {"ha", "name: calotype-nginx-ops\n  labels:\n    app.kubernetes.io/name: calotype", "name: calotype-nginx-ops\n  labels:\n    app.kubernetes.io/name: other", "Deployment calotype-nginx is scraped 0 times"},
 		"a monitor of a port of nobody":          {"ha", "- port: ops", "- port: metrics", "is scraped 0 times"},
+		"a monitor that renames labels":          {"ha", "honorLabels: true", "honorLabels: false", "exported_service"},
 		"a policy for nobody":                    {"ha", "values: [\"storage\"]", "values: [\"store\"]", "no Pod has app.kubernetes.io/component store"},
 		"a policy for a port of nobody":          {"ha", "ports: [{port: 9000}]", "ports: [{port: 9001}]", "has no port 9001"},
 		"a policy of another direction":          {"ha", "policyTypes: [Egress]", "policyTypes: [Ingress]", "which is none of its types"},
@@ -96,4 +97,13 @@ func TestMisconfigured(t *testing.T) {
 			}
 		})
 	}
+}
+
+// replaced is the rendered text with all of from in it replaced.
+func replaced(t *testing.T, rendered []byte, from, to string) []byte {
+	t.Helper()
+	if !strings.Contains(string(rendered), from) {
+		t.Fatalf("nothing to replace: %q", from)
+	}
+	return []byte(strings.ReplaceAll(string(rendered), from, to))
 }

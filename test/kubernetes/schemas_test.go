@@ -1,17 +1,11 @@
 package kubernetes
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"calotype/test/servers"
 )
 
 // schema is a part of an OpenAPI document, or of a JSON schema.
@@ -34,8 +28,9 @@ var enums = map[string][]string{
 	"policy.v1.PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy": {"AlwaysAllow", "IfHealthyBudget"},
 }
 
-// jsonSchemas writes, for every kind that kubeconform may meet, a JSON schema that allows no other fields, made of Kubernetes' OpenAPI document.
-func jsonSchemas(t *testing.T, openAPI string) string {
+// jsonSchemas writes, for every kind that kubeconform may meet, a JSON schema that allows no other fields, made of Kubernetes' OpenAPI document and
+// of the definitions of custom resources.
+func jsonSchemas(t *testing.T, openAPI string, custom ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(openAPI)
 	if err != nil {
@@ -79,6 +74,7 @@ func jsonSchemas(t *testing.T, openAPI string) string {
 	if written < 50 {
 		t.Fatalf("%d kinds", written)
 	}
+	customSchemas(t, folder, document.Definitions, custom...)
 	return folder
 }
 
@@ -139,67 +135,4 @@ func references(x any) []string {
 		}
 	}
 	return found
-}
-
-// conformity gives a kubeconform that knows Kubernetes' own kinds, and those that testdata describes: of KEDA and of Prometheus' operator, as far as the chart
-// uses them.
-func conformity(t *testing.T) func(rendered []byte) (string, error) {
-	t.Helper()
-	tools := servers.ToolFolder(t, "kubeconform")
-	schemas := jsonSchemas(t, filepath.Join(servers.ToolFolder(t, "kubernetes-openapi"), "kubernetes-openapi"))
-	const name = "{{.ResourceKind}}{{.KindSuffix}}.json"
-	return func(rendered []byte) (string, error) {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "kubeconform"), "-strict", "-summary", "-kubernetes-version", kubeVersion,
-			"-schema-location", filepath.Join(schemas, name), "-schema-location", filepath.Join("testdata", name), "-")
-		cmd.Stdin = bytes.NewReader(rendered)
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-}
-
-func TestConformity(t *testing.T) {
-	h, conforms := newHelm(t), conformity(t)
-	for name, args := range variants {
-		t.Run(name, func(t *testing.T) {
-			rendered := h.template(t, args...)
-			out, err := conforms(rendered)
-			if want := fmt.Sprintf("%d resource", len(parse(t, rendered))); err != nil || !strings.Contains(out, want) || !strings.Contains(out, "Skipped: 0") {
-				t.Errorf("%v, not %s:\n%s", err, want, out)
-			}
-		})
-	}
-	ha := h.template(t, variants["ha"]...)
-	for name, mistake := range map[string]struct{ from, to, want string }{
-		"a field of no such name":       {"terminationGracePeriodSeconds:", "terminationGraceSeconds:", "terminationGraceSeconds"},
-		"a field that is required":      {"containerPort: 9100", "hostPort: 9100", "containerPort"},
-		"text for a number":             {"minReplicas: 3", "minReplicas: three", "minReplicas"},
-		"a number for text":             {"path: /healthz", "path: 1", "path"},
-		"a value that is none":          {"whenUnsatisfiable: DoNotSchedule", "whenUnsatisfiable: Never", "whenUnsatisfiable"},
-		"no quantity":                   {"cpu: 200m", "cpu: 200mm", "cpu"},
-		"a kind nobody knows":           {"kind: PodDisruptionBudget", "kind: PodDisruptionBudgets", "could not find schema"},
-		"KEDA: a field of no such name": {"maxReplicaCount:", "maximumReplicas:", "maximumReplicas"},
-		"KEDA: a number for text":       {`value: "20"`, "value: 20", "value"},
-		"a monitor without endpoints":   {"endpoints:", "targets:", "endpoints"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			out, err := conforms(replaced(t, ha, mistake.from, mistake.to))
-			if err == nil || !strings.Contains(out, mistake.want) {
-				t.Errorf("%v, and not a word of %q:\n%s", err, mistake.want, out)
-			}
-		})
-	}
-}
-
-// TestForeignKinds keeps the list of kinds that are described by hand as short as it is.
-func TestForeignKinds(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, f := range files {
-		files[i] = filepath.Base(f)
-	}
-	if want := []string{"scaledobject-keda-v1alpha1.json", "servicemonitor-monitoring-v1.json", "triggerauthentication-keda-v1alpha1.json"}; !slices.Equal(files, want) {
-		t.Errorf("%v", files)
-	}
 }

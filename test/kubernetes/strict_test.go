@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// strict decodes with the types of k8s.io/api, by a program of a module of its own.
+// strict decodes with the types of k8s.io/api and of Prometheus' operator, by a program of a module of its own.
 func strict(t *testing.T) func(rendered []byte) (string, error) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "decode")
@@ -43,6 +43,8 @@ func TestStrictTypes(t *testing.T) {
 		"a field twice":              {"minReadySeconds: 5", "minReadySeconds: 5\n  minReadySeconds: 6", "minReadySeconds"},
 		"no quantity":                {"cpu: 200m", "cpu: 200mm", "quantit"},
 		"text for a number":          {"containerPort: 9100", "containerPort: ops", "int32"},
+		"a monitor's field":          {"honorLabels: true", "honourLabels: true", "honourLabels"},
+		"a monitor's interval":       {"interval: 15s", "interval: 15", "interval"},
 		"a kind of another version":  {"apiVersion: policy/v1\n", "apiVersion: policy/v1beta1\n", "policy/v1beta1"},
 	} {
 		t.Run(name, func(t *testing.T) {

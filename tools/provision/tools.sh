@@ -9,6 +9,7 @@ set -eu
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 openapi=k8s.io/kubernetes@v1.36.3 # of which one file is taken, kubernetes-openapi: what kubeconform's schemas are made of
+keda=github.com/kedacore/keda/v2@v2.17.2 # of which a folder of some files is taken: what it takes of the chart's ScaledObject
 
 cd "$(dirname "$0")/.."
 export GOWORK=off GOFLAGS=-buildvcs=false CGO_ENABLED=0
@@ -24,14 +25,23 @@ log=$(mktemp) work=''
 trap 'rm -f "$log"; [ -z "$work" ] || { chmod -R u+w "$work"; rm -rf "$work"; }' EXIT
 trap 'exit 130' INT TERM
 
-# fetch makes $work/$name out of $package. The module of Kubernetes is too large to be kept for one file.
+# fetch makes $work/$name out of $package. Modules of which only files are taken are too large to be kept.
 fetch() {
-  if [ "$package" != "$openapi" ]; then
+  case $name in
+  kubernetes-openapi | keda) ;;
+  *)
     GOBIN=$work go install -trimpath -ldflags '-s -w' "$package"
     return
-  fi
+    ;;
+  esac
   source=$(cd "$work" && GOMODCACHE=$work/modules go mod download -json "$package" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
-  [ -n "$source" ] && cp "$source/api/openapi-spec/swagger.json" "$work/$name"
+  [ -n "$source" ] || return 1
+  if [ "$name" = kubernetes-openapi ]; then
+    cp "$source/api/openapi-spec/swagger.json" "$work/$name"
+    return
+  fi
+  mkdir "$work/$name" && for file in config/crd/bases/keda.sh_scaledobjects.yaml config/crd/bases/keda.sh_triggerauthentications.yaml \
+    pkg/scalers/rabbitmq_scaler.go pkg/scalers/prometheus_scaler.go; do cp "$source/$file" "$work/$name/" || return 1; done
 }
 # shellcheck disable=SC2013 # one word a line
 for package in $(sed -n '/^tool (/,/^)/s/^[[:space:]]\{1,\}//p' go.mod); do
@@ -47,10 +57,10 @@ for package in $(sed -n '/^tool (/,/^)/s/^[[:space:]]\{1,\}//p' go.mod); do
   fi
   mv "$out/.new.$$" "$out/$name"
 done
-for package in $helm $kubeconform $openapi; do
+for package in $helm $kubeconform $openapi $keda; do
   module=${package%@*} version=${package#*@}
   name=${module##*/}
-  case $package in "$openapi") name=kubernetes-openapi ;; esac
+  case $package in "$openapi") name=kubernetes-openapi ;; "$keda") name=keda ;; esac
   case " ${*:-$name} " in *" $name "*) ;; *) continue ;; esac
   kept=$name-$version-$(printf %s "$go" | digest)
   if [ ! -e "$out/../$kept" ]; then
@@ -65,7 +75,7 @@ for package in $helm $kubeconform $openapi; do
     mv "$out/../$kept.$$" "$out/../$kept"
     chmod -R u+w "$work"; rm -rf "$work"; work=''
   fi
-  ln -sf "../$kept" "$out/$name"
+  ln -sfn "../$kept" "$out/$name"
 done
 for name; do if [ ! -e "$out/$name" ]; then echo "tools.sh: no tool called $name" >&2; exit 2; fi; done
 echo "$out"
