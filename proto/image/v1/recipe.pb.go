@@ -147,6 +147,9 @@ type Operation struct {
 	//	*Operation_Flip
 	//	*Operation_Blur
 	//	*Operation_Sharpen
+	//	*Operation_Adjust
+	//	*Operation_Pixelate
+	//	*Operation_Frame
 	Op            isOperation_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -243,6 +246,33 @@ func (x *Operation) GetSharpen() *Sharpen {
 	return nil
 }
 
+func (x *Operation) GetAdjust() *Adjust {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Adjust); ok {
+			return x.Adjust
+		}
+	}
+	return nil
+}
+
+func (x *Operation) GetPixelate() *Pixelate {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Pixelate); ok {
+			return x.Pixelate
+		}
+	}
+	return nil
+}
+
+func (x *Operation) GetFrame() *Frame {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Frame); ok {
+			return x.Frame
+		}
+	}
+	return nil
+}
+
 type isOperation_Op interface {
 	isOperation_Op()
 }
@@ -277,6 +307,21 @@ type Operation_Sharpen struct {
 	Sharpen *Sharpen `protobuf:"bytes,6,opt,name=sharpen,proto3,oneof"`
 }
 
+type Operation_Adjust struct {
+	// Changes colours.
+	Adjust *Adjust `protobuf:"bytes,7,opt,name=adjust,proto3,oneof"`
+}
+
+type Operation_Pixelate struct {
+	// Makes squares of one colour each.
+	Pixelate *Pixelate `protobuf:"bytes,8,opt,name=pixelate,proto3,oneof"`
+}
+
+type Operation_Frame struct {
+	// Rounds the corners, and puts a border around.
+	Frame *Frame `protobuf:"bytes,9,opt,name=frame,proto3,oneof"`
+}
+
 func (*Operation_Resize) isOperation_Op() {}
 
 func (*Operation_Crop) isOperation_Op() {}
@@ -288,6 +333,12 @@ func (*Operation_Flip) isOperation_Op() {}
 func (*Operation_Blur) isOperation_Op() {}
 
 func (*Operation_Sharpen) isOperation_Op() {}
+
+func (*Operation_Adjust) isOperation_Op() {}
+
+func (*Operation_Pixelate) isOperation_Op() {}
+
+func (*Operation_Frame) isOperation_Op() {}
 
 // Resize changes the size. With one of width and height, the other follows from the aspect ratio.
 type Resize struct {
@@ -644,6 +695,290 @@ func (x *Sharpen) GetSigma() float64 {
 	return 0
 }
 
+// Adjust changes colours, each pixel by itself; transparency stays.
+type Adjust struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of:
+	// "brightness" (amount -100..100, in per cent of all that there is, added to each colour),
+	// "contrast" (amount -100..100: from all grey to twice the contrast and far above),
+	// "saturation" (amount -100..100: from grey to twice as much),
+	// "hue" (amount -180..180, degrees),
+	// "gamma" (amount 0.1..10; above 1 is lighter),
+	// "grayscale" (by how light the colours are) and "negate", without an amount,
+	// "sepia" (amount 1..100, in per cent; 0 means 80),
+	// "tint" (amount 1..100, in per cent, of color mixed in; 0 means 50),
+	// "duotone" (amount 1..100, in per cent; 0 means 100: from color, for black, to light, for white).
+	Effect string `protobuf:"bytes,1,opt,name=effect,proto3" json:"effect,omitempty"`
+	// See effect.
+	Amount float64 `protobuf:"fixed64,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	// For tint and duotone: "rrggbb" in hexadecimal.
+	Color string `protobuf:"bytes,3,opt,name=color,proto3" json:"color,omitempty"`
+	// For duotone: "rrggbb" in hexadecimal.
+	Light         string `protobuf:"bytes,4,opt,name=light,proto3" json:"light,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Adjust) Reset() {
+	*x = Adjust{}
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Adjust) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Adjust) ProtoMessage() {}
+
+func (x *Adjust) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Adjust.ProtoReflect.Descriptor instead.
+func (*Adjust) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Adjust) GetEffect() string {
+	if x != nil {
+		return x.Effect
+	}
+	return ""
+}
+
+func (x *Adjust) GetAmount() float64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *Adjust) GetColor() string {
+	if x != nil {
+		return x.Color
+	}
+	return ""
+}
+
+func (x *Adjust) GetLight() string {
+	if x != nil {
+		return x.Light
+	}
+	return ""
+}
+
+// Pixelate makes squares of one colour each, of the whole picture or of a region.
+type Pixelate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A square's side in pixels, 2..500; 0 means 5.
+	Size int32 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	// Where; none is the whole picture.
+	Region        *Region `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pixelate) Reset() {
+	*x = Pixelate{}
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pixelate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pixelate) ProtoMessage() {}
+
+func (x *Pixelate) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pixelate.ProtoReflect.Descriptor instead.
+func (*Pixelate) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Pixelate) GetSize() int32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Pixelate) GetRegion() *Region {
+	if x != nil {
+		return x.Region
+	}
+	return nil
+}
+
+// Region is a part of a picture, in its pixels. It must begin within the picture, and ends where that does.
+type Region struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the left edge.
+	X int32 `protobuf:"varint,1,opt,name=x,proto3" json:"x,omitempty"`
+	// From the top edge.
+	Y int32 `protobuf:"varint,2,opt,name=y,proto3" json:"y,omitempty"`
+	// 1..16384.
+	Width int32 `protobuf:"varint,3,opt,name=width,proto3" json:"width,omitempty"`
+	// 1..16384.
+	Height        int32 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Region) Reset() {
+	*x = Region{}
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Region) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Region) ProtoMessage() {}
+
+func (x *Region) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Region.ProtoReflect.Descriptor instead.
+func (*Region) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Region) GetX() int32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Region) GetY() int32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Region) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Region) GetHeight() int32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+// Frame rounds the corners, and puts a border around the picture, which follows them.
+type Frame struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The corners' radii in pixels, 0..16384: one for all, or those of the left upper, right upper, right lower and left lower one. Where
+	// they would meet, all are reduced by the same factor.
+	Radii []int32 `protobuf:"varint,1,rep,packed,name=radii,proto3" json:"radii,omitempty"`
+	// True for the largest radius: a circle, or a pill.
+	Round bool `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`
+	// How wide the border is, in pixels, 0..1000; the result is larger by that on each side.
+	Border int32 `protobuf:"varint,3,opt,name=border,proto3" json:"border,omitempty"`
+	// The border's colour: "rrggbb" or "rrggbbaa" in hexadecimal, or "transparent".
+	Ink           string `protobuf:"bytes,4,opt,name=ink,proto3" json:"ink,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frame) Reset() {
+	*x = Frame{}
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frame) ProtoMessage() {}
+
+func (x *Frame) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frame.ProtoReflect.Descriptor instead.
+func (*Frame) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Frame) GetRadii() []int32 {
+	if x != nil {
+		return x.Radii
+	}
+	return nil
+}
+
+func (x *Frame) GetRound() bool {
+	if x != nil {
+		return x.Round
+	}
+	return false
+}
+
+func (x *Frame) GetBorder() int32 {
+	if x != nil {
+		return x.Border
+	}
+	return 0
+}
+
+func (x *Frame) GetInk() string {
+	if x != nil {
+		return x.Ink
+	}
+	return ""
+}
+
 // Output is how a result is encoded.
 type Output struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -658,14 +993,26 @@ type Output struct {
 	// "transparent". Empty means "ffffff" for formats with no transparency, else "transparent".
 	Background string `protobuf:"bytes,4,opt,name=background,proto3" json:"background,omitempty"`
 	// True encodes without loss, for webp and avif.
-	Lossless      bool `protobuf:"varint,5,opt,name=lossless,proto3" json:"lossless,omitempty"`
+	Lossless bool `protobuf:"varint,5,opt,name=lossless,proto3" json:"lossless,omitempty"`
+	// True for a picture that is shown coarsely first: a progressive jpeg, an interlaced png.
+	Progressive bool `protobuf:"varint,6,opt,name=progressive,proto3" json:"progressive,omitempty"`
+	// True for a png of at most 256 colours.
+	Palette bool `protobuf:"varint,7,opt,name=palette,proto3" json:"palette,omitempty"`
+	// What jpeg and avif keep of the colour differences: "444" those of each pixel, "420" of every second one across and down. Empty
+	// means "444" from quality 90 on, else "420".
+	Chroma string `protobuf:"bytes,8,opt,name=chroma,proto3" json:"chroma,omitempty"`
+	// Of an animation or a TIFF, the page that is taken, from 1: a still. 0 means all frames where the format can show them, else the
+	// first.
+	Page int32 `protobuf:"varint,9,opt,name=page,proto3" json:"page,omitempty"`
+	// True drops the colour profile from what keep_metadata keeps.
+	StripProfile  bool `protobuf:"varint,10,opt,name=strip_profile,json=stripProfile,proto3" json:"strip_profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +1024,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +1037,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Output) GetFormat() string {
@@ -728,6 +1075,41 @@ func (x *Output) GetLossless() bool {
 	return false
 }
 
+func (x *Output) GetProgressive() bool {
+	if x != nil {
+		return x.Progressive
+	}
+	return false
+}
+
+func (x *Output) GetPalette() bool {
+	if x != nil {
+		return x.Palette
+	}
+	return false
+}
+
+func (x *Output) GetChroma() string {
+	if x != nil {
+		return x.Chroma
+	}
+	return ""
+}
+
+func (x *Output) GetPage() int32 {
+	if x != nil {
+		return x.Page
+	}
+	return 0
+}
+
+func (x *Output) GetStripProfile() bool {
+	if x != nil {
+		return x.StripProfile
+	}
+	return false
+}
+
 var File_image_v1_recipe_proto protoreflect.FileDescriptor
 
 const file_image_v1_recipe_proto_rawDesc = "" +
@@ -740,14 +1122,17 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x02 \x03(\v2\x13.image.v1.OperationR\n" +
 	"operations\x12(\n" +
-	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\"\x8a\x02\n" +
+	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\"\x91\x03\n" +
 	"\tOperation\x12*\n" +
 	"\x06resize\x18\x01 \x01(\v2\x10.image.v1.ResizeH\x00R\x06resize\x12$\n" +
 	"\x04crop\x18\x02 \x01(\v2\x0e.image.v1.CropH\x00R\x04crop\x12*\n" +
 	"\x06rotate\x18\x03 \x01(\v2\x10.image.v1.RotateH\x00R\x06rotate\x12$\n" +
 	"\x04flip\x18\x04 \x01(\v2\x0e.image.v1.FlipH\x00R\x04flip\x12$\n" +
 	"\x04blur\x18\x05 \x01(\v2\x0e.image.v1.BlurH\x00R\x04blur\x12-\n" +
-	"\asharpen\x18\x06 \x01(\v2\x11.image.v1.SharpenH\x00R\asharpenB\x04\n" +
+	"\asharpen\x18\x06 \x01(\v2\x11.image.v1.SharpenH\x00R\asharpen\x12*\n" +
+	"\x06adjust\x18\a \x01(\v2\x10.image.v1.AdjustH\x00R\x06adjust\x120\n" +
+	"\bpixelate\x18\b \x01(\v2\x12.image.v1.PixelateH\x00R\bpixelate\x12'\n" +
+	"\x05frame\x18\t \x01(\v2\x0f.image.v1.FrameH\x00R\x05frameB\x04\n" +
 	"\x02op\"\x84\x01\n" +
 	"\x06Resize\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x14\n" +
@@ -770,7 +1155,25 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x04Blur\x12\x14\n" +
 	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"\x1f\n" +
 	"\aSharpen\x12\x14\n" +
-	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"\x9b\x01\n" +
+	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"d\n" +
+	"\x06Adjust\x12\x16\n" +
+	"\x06effect\x18\x01 \x01(\tR\x06effect\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\x01R\x06amount\x12\x14\n" +
+	"\x05color\x18\x03 \x01(\tR\x05color\x12\x14\n" +
+	"\x05light\x18\x04 \x01(\tR\x05light\"H\n" +
+	"\bPixelate\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x05R\x04size\x12(\n" +
+	"\x06region\x18\x02 \x01(\v2\x10.image.v1.RegionR\x06region\"R\n" +
+	"\x06Region\x12\f\n" +
+	"\x01x\x18\x01 \x01(\x05R\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\x05R\x01y\x12\x14\n" +
+	"\x05width\x18\x03 \x01(\x05R\x05width\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x05R\x06height\"]\n" +
+	"\x05Frame\x12\x14\n" +
+	"\x05radii\x18\x01 \x03(\x05R\x05radii\x12\x14\n" +
+	"\x05round\x18\x02 \x01(\bR\x05round\x12\x16\n" +
+	"\x06border\x18\x03 \x01(\x05R\x06border\x12\x10\n" +
+	"\x03ink\x18\x04 \x01(\tR\x03ink\"\xa8\x02\n" +
 	"\x06Output\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x18\n" +
 	"\aquality\x18\x02 \x01(\x05R\aquality\x12#\n" +
@@ -778,7 +1181,13 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"background\x18\x04 \x01(\tR\n" +
 	"background\x12\x1a\n" +
-	"\blossless\x18\x05 \x01(\bR\blosslessB!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
+	"\blossless\x18\x05 \x01(\bR\blossless\x12 \n" +
+	"\vprogressive\x18\x06 \x01(\bR\vprogressive\x12\x18\n" +
+	"\apalette\x18\a \x01(\bR\apalette\x12\x16\n" +
+	"\x06chroma\x18\b \x01(\tR\x06chroma\x12\x12\n" +
+	"\x04page\x18\t \x01(\x05R\x04page\x12#\n" +
+	"\rstrip_profile\x18\n" +
+	" \x01(\bR\fstripProfileB!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
 
 var (
 	file_image_v1_recipe_proto_rawDescOnce sync.Once
@@ -792,7 +1201,7 @@ func file_image_v1_recipe_proto_rawDescGZIP() []byte {
 	return file_image_v1_recipe_proto_rawDescData
 }
 
-var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_image_v1_recipe_proto_goTypes = []any{
 	(*Recipe)(nil),    // 0: image.v1.Recipe
 	(*Variant)(nil),   // 1: image.v1.Variant
@@ -803,23 +1212,31 @@ var file_image_v1_recipe_proto_goTypes = []any{
 	(*Flip)(nil),      // 6: image.v1.Flip
 	(*Blur)(nil),      // 7: image.v1.Blur
 	(*Sharpen)(nil),   // 8: image.v1.Sharpen
-	(*Output)(nil),    // 9: image.v1.Output
+	(*Adjust)(nil),    // 9: image.v1.Adjust
+	(*Pixelate)(nil),  // 10: image.v1.Pixelate
+	(*Region)(nil),    // 11: image.v1.Region
+	(*Frame)(nil),     // 12: image.v1.Frame
+	(*Output)(nil),    // 13: image.v1.Output
 }
 var file_image_v1_recipe_proto_depIdxs = []int32{
-	1, // 0: image.v1.Recipe.variants:type_name -> image.v1.Variant
-	2, // 1: image.v1.Variant.operations:type_name -> image.v1.Operation
-	9, // 2: image.v1.Variant.output:type_name -> image.v1.Output
-	3, // 3: image.v1.Operation.resize:type_name -> image.v1.Resize
-	4, // 4: image.v1.Operation.crop:type_name -> image.v1.Crop
-	5, // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
-	6, // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
-	7, // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
-	8, // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	1,  // 0: image.v1.Recipe.variants:type_name -> image.v1.Variant
+	2,  // 1: image.v1.Variant.operations:type_name -> image.v1.Operation
+	13, // 2: image.v1.Variant.output:type_name -> image.v1.Output
+	3,  // 3: image.v1.Operation.resize:type_name -> image.v1.Resize
+	4,  // 4: image.v1.Operation.crop:type_name -> image.v1.Crop
+	5,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
+	6,  // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
+	7,  // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
+	8,  // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
+	9,  // 9: image.v1.Operation.adjust:type_name -> image.v1.Adjust
+	10, // 10: image.v1.Operation.pixelate:type_name -> image.v1.Pixelate
+	12, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
+	11, // 12: image.v1.Pixelate.region:type_name -> image.v1.Region
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_recipe_proto_init() }
@@ -834,6 +1251,9 @@ func file_image_v1_recipe_proto_init() {
 		(*Operation_Flip)(nil),
 		(*Operation_Blur)(nil),
 		(*Operation_Sharpen)(nil),
+		(*Operation_Adjust)(nil),
+		(*Operation_Pixelate)(nil),
+		(*Operation_Frame)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -841,7 +1261,7 @@ func file_image_v1_recipe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_recipe_proto_rawDesc), len(file_image_v1_recipe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

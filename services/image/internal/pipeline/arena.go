@@ -1,6 +1,7 @@
 package pipeline
 
 // #cgo pkg-config: vips
+// #cgo LDFLAGS: -lm
 // #include "shim.h"
 import "C"
 

@@ -71,6 +71,7 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		{"reduce", large, as(recipe.JPEG, recipe.Resize{Width: 3000}), false},
 		{"enlarge", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fit, Width: 6200}), false},
 		{"blur", large, as(recipe.JPEG, blurs...), false},
+		{"colours, squares and corners", large, as(recipe.JPEG, recipe.Adjust{Effect: recipe.Hue, Amount: 90}, recipe.Pixelate{Size: 9}, recipe.Frame{Round: true}), false},
 		{"what draws the eye", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fill, Width: 3000, Height: 1000, Gravity: recipe.Auto}), false},
 		{"PNG", large, as(recipe.PNG, recipe.Resize{Width: 2500}), false},
 		{"WebP", large, as(recipe.WebP, recipe.Resize{Width: 3500}), true}, // libvips asks while it encodes from 8.15 on

@@ -20,6 +20,7 @@ type Capabilities struct {
 	Version string   // of libvips
 	Load    []string // the formats that are read
 	Save    []string // the formats that are written
+	Palette bool     // PNGs of few colours are written
 }
 
 // The samples are 16 x 16 black pixels each, in the formats that can be read in more places than they can be written.
@@ -45,15 +46,18 @@ func FindCapabilities() (Capabilities, error) {
 var capabilities = sync.OnceValue(func() (found Capabilities) {
 	samples := map[string][]byte{probe.HEIC: sampleHEIC, probe.AVIF: sampleAVIF}
 	for _, f := range []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.GIF, recipe.AVIF} {
-		if data := black(f); data != nil {
+		if data := black(f, recipe.Output{}); data != nil {
 			found.Save = append(found.Save, string(f))
 			samples[string(f)] = data
 		}
 	}
 	for _, f := range []string{probe.JPEG, probe.PNG, probe.WebP, probe.GIF, probe.AVIF, probe.HEIC} {
-		if data := samples[f]; data != nil && readable(data) {
+		if data := samples[f]; data != nil && readable(data, 0) {
 			found.Load = append(found.Load, f)
 		}
+	}
+	if data := black(recipe.PNG, recipe.Output{Palette: true}); len(data) > pngKind {
+		found.Palette = data[pngKind] == pngPalette // built without a quantizer, libvips writes all colours and says nothing
 	}
 	name := C.CString("tiffload_buffer")
 	defer C.free(unsafe.Pointer(name))
@@ -63,18 +67,21 @@ var capabilities = sync.OnceValue(func() (found Capabilities) {
 	return found
 })
 
+// Where a PNG says what its pixels are, and what it says of indices into a palette.
+const pngKind, pngPalette = 25, 3
+
 // black encodes a small black picture, or gives nil where a format cannot be written.
-func black(f recipe.Format) []byte {
+func black(f recipe.Format, o recipe.Output) []byte {
 	r, release := hold(context.Background())
 	defer release()
 	a := r.arena()
 	defer a.free()
 	var out *C.VipsImage
-	return a.own(C.ct_black(16, 16, &out), out, "make a picture").encode(recipe.Output{}, f, 16*16)
+	return a.own(C.ct_black(16, 16, &out), out, "make a picture").encode(o, f, 16*16)
 }
 
-// readable decodes all of a file.
-func readable(data []byte) bool {
+// readable decodes all of a still, or of one page.
+func readable(data []byte, page int) bool {
 	h, err := probe.Read(data)
 	if err != nil {
 		return false
@@ -85,5 +92,5 @@ func readable(data []byte) bool {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	defer a.free()
-	return open(a, &pin, data, h, reading{frames: 1}).read()
+	return open(a, &pin, data, h, reading{page: page, frames: 1}).read()
 }

@@ -22,6 +22,31 @@ type codec struct {
 
 func steady(effort int) func(int64) int { return func(int64) int { return effort } }
 
+// What takes more than its rows at once: a palette is found in the whole picture, and an interlaced PNG is written from all of it.
+const (
+	maxQuantized  = 16e6
+	maxInterlaced = 24e6
+)
+
+// quantize is the effort to find a palette with.
+func quantize(pixels int64) int {
+	if pixels > 4e6 {
+		return 1
+	}
+	return 7
+}
+
+// most is how many pixels an output may have; 0 means the general limit.
+func (c codec) most(o recipe.Output) int64 {
+	switch {
+	case c.id == C.CT_PNG && o.Palette:
+		return maxQuantized
+	case c.id == C.CT_PNG && o.Progressive:
+		return maxInterlaced
+	}
+	return c.pixels
+}
+
 // codecs holds what can be written. WebP's effort 2 costs 31 ms for a 512 px photograph where 4 costs 44 and saves 3%; AVIF's 1 costs
 // 62 where 2 costs 75 and saves 1%, and 0 is left for pictures at which 1 would take seconds. An encoder that wants the whole picture
 // at once takes 21 bytes a pixel for AVIF, 14 for GIF and 11 for WebP: that is what their limits are for.
@@ -29,12 +54,7 @@ var codecs = map[recipe.Format]codec{
 	recipe.JPEG: {id: C.CT_JPEG, quality: recipe.DefaultQuality, side: 65500, effort: steady(0)},
 	recipe.PNG:  {id: C.CT_PNG, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
 	recipe.WebP: {id: C.CT_WEBP, alpha: true, animated: true, quality: recipe.DefaultQuality, side: 16383, pixels: recipe.MaxWebPPixels, effort: steady(2)},
-	recipe.GIF: {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, pixels: 16e6, effort: func(pixels int64) int {
-		if pixels > 4e6 {
-			return 1
-		}
-		return 7
-	}},
+	recipe.GIF:  {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, pixels: maxQuantized, effort: quantize},
 	recipe.AVIF: {id: C.CT_HEIF, alpha: true, quality: recipe.DefaultAVIFQuality, side: 16384, pixels: recipe.MaxAVIFPixels, effort: func(pixels int64) int {
 		if pixels > 2e6 {
 			return 0
@@ -69,14 +89,18 @@ func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []
 		im, values = colour{paper[0], paper[1], paper[2], 255}.on(im)
 		im = im.flatten(values[:len(values)-1])
 	}
-	im = im.clean(o.KeepMetadata)
+	im = im.clean(o.KeepMetadata, o.KeepMetadata && !o.StripProfile)
 	if !im.ok() {
 		return nil
 	}
-	out := C.ct_output{format: c.id, quality: C.int(c.quality), effort: C.int(c.effort(pixels)),
-		lossless: flag(o.Lossless), keep: flag(o.KeepMetadata)}
-	if o.Quality > 0 {
-		out.quality = C.int(o.Quality)
+	if o.Quality == 0 {
+		o.Quality = c.quality
+	}
+	out := C.ct_output{format: c.id, quality: C.int(o.Quality), effort: C.int(c.effort(pixels)), lossless: flag(o.Lossless),
+		keep: flag(o.KeepMetadata), progressive: flag(o.Progressive && format.Interlaces()), palette: flag(o.Palette && format == recipe.PNG),
+		subsampled: flag(o.Subsampled())}
+	if out.palette != 0 {
+		out.effort = C.int(quantize(pixels))
 	}
 	var data unsafe.Pointer
 	var n C.size_t

@@ -82,10 +82,8 @@ func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) 
 	if a.err != nil {
 		return job.Picture{}, refusal(ctx, a.err)
 	}
-	pic, err := describe(src, h, len(data))
-	if err == nil {
-		err = e.limits.admit(probe.Header{Format: h.Format, Width: pic.Width, Height: pic.Height, Frames: h.Frames}, len(data))
-	}
+	pic := describe(src, h, len(data))
+	err = e.limits.admit(probe.Header{Format: h.Format, Width: pic.Width, Height: pic.Height, Frames: h.Frames}, len(data))
 	if ctx.Err() != nil { // what was read since then means nothing
 		return job.Picture{}, stopped(ctx)
 	}
@@ -108,20 +106,21 @@ func (e *Engine) admit(data []byte) (probe.Header, error) {
 }
 
 // describe takes the decoder's word where it knows more than the outline.
-func describe(src picture, h probe.Header, bytes int) (job.Picture, error) {
+func describe(src picture, h probe.Header, bytes int) job.Picture {
 	s := src.size()
 	pic := job.Picture{Format: h.Format, ContentType: h.ContentType, Width: s.w, Height: s.h, Pages: h.Frames,
 		HasAlpha: src.hasAlpha(), Orientation: src.orientation(), Size: int64(bytes)}
 	if pic.Orientation >= 5 {
 		pic.Width, pic.Height = pic.Height, pic.Width
 	}
-	return pic, nil
+	return pic
 }
 
 // reading says how an original is to be opened.
 type reading struct {
 	shrink int     // JPEG: 1, 2, 4 or 8
 	scale  float64 // WebP: up to 1; 0 means 1
+	page   int     // the first, from 0
 	frames int     // of an animation: 1, or -1 for all
 }
 
@@ -138,7 +137,7 @@ func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how readin
 	pin.Pin(&data[0])
 	var out *C.VipsImage
 	return a.own(C.ct_load(format, unsafe.Pointer(&data[0]), C.size_t(len(data)), C.int(max(1, how.shrink)), C.double(how.scale),
-		C.int(how.frames), flag(greedy(h)), a.reins.c, &out), out, "open "+h.Format)
+		C.int(how.page), C.int(how.frames), flag(greedy(h)), a.reins.c, &out), out, "open "+h.Format)
 }
 
 // greedy reports whether the first row of an original costs the whole of it, while its bytes are still read bit by bit: the scans of a

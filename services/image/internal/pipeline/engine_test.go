@@ -227,6 +227,9 @@ func misuse(t *testing.T) {
 	sets := [][]recipe.Variant{
 		{variant(recipe.JPEG, recipe.Resize{Width: 50}), variant(recipe.AVIF, recipe.Resize{Mode: recipe.Fill, Width: 40, Height: 40, Gravity: recipe.Auto})},
 		{variant(recipe.WebP, recipe.Rotate{Angle: 90}, recipe.Blur{Sigma: 1}, recipe.Resize{Mode: recipe.Pad, Width: 99, Height: 33, Background: "ff000080"})},
+		{as(recipe.Output{Format: recipe.PNG, Palette: true, Progressive: true, Page: 2}, recipe.Pixelate{Size: 5, Region: recipe.Region{X: 2, Width: 5, Height: 5}})},
+		{as(recipe.Output{Format: recipe.JPEG, Progressive: true, KeepMetadata: true, StripProfile: true}, recipe.Frame{Round: true, Border: 3, Ink: "ff0000"},
+			recipe.Adjust{Effect: recipe.Grayscale}, recipe.Adjust{Effect: recipe.Sepia, Amount: 50}, recipe.Adjust{Effect: recipe.Negate}, recipe.Pixelate{})},
 		{variant(recipe.GIF), variant(recipe.PNG, recipe.Crop{Width: 9, Height: 9}, recipe.Sharpen{Sigma: 1})},
 	}
 	for _, folder := range []string{"", "bad"} {

@@ -65,6 +65,41 @@ func cut(c recipe.Crop, in size) (rect, error) {
 	return rect{x, y, part.w, part.h}, nil
 }
 
+// part gives what of a region lies in a picture; no region is all of it. It fails when the region begins outside.
+func part(r recipe.Region, in size) (rect, error) {
+	if r == (recipe.Region{}) {
+		return rect{0, 0, in.w, in.h}, nil
+	}
+	return cut(recipe.Crop{Gravity: recipe.XY, X: r.X, Y: r.Y, Width: r.Width, Height: r.Height}, in)
+}
+
+// bordered gives the size of a framed picture.
+func bordered(s recipe.Frame, in size) size { return size{in.w + 2*s.Border, in.h + 2*s.Border} }
+
+// rounded gives the radii that a picture can have: where two would meet, all are reduced by one factor, as CSS does it.
+func rounded(s recipe.Frame, in size) [4]float64 {
+	if s.Round {
+		r := float64(min(in.w, in.h)) / 2
+		return [4]float64{r, r, r, r}
+	}
+	var radii [4]float64
+	by := 1.0
+	for i, r := range s.Radii {
+		radii[i] = float64(r)
+		side := in.w // above and below; between them the heights
+		if i%2 == 1 {
+			side = in.h
+		}
+		if both := r + s.Radii[(i+1)%4]; both > side {
+			by = min(by, float64(side)/float64(both))
+		}
+	}
+	for i := range radii {
+		radii[i] *= by
+	}
+	return radii
+}
+
 // place divides free space by gravity: what is left of a part, and what is above it.
 func place(g recipe.Gravity, free, above int) (x, y int) {
 	x, y = free/2, above/2
@@ -129,6 +164,14 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			f.streams = f.streams && !s.Vertical
 		case recipe.Blur, recipe.Sharpen:
 			free, f.streams = false, false
+		case recipe.Pixelate:
+			if _, err := part(s.Region, before); err != nil {
+				return f, err
+			}
+			free, f.streams = false, false // a square is as many rows, and a region is put back into the whole
+		case recipe.Frame:
+			f.out = bordered(s, before)
+			free = false
 		}
 		f.largest = max(f.largest, f.out.pixels())
 	}

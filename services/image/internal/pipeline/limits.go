@@ -13,6 +13,7 @@ const (
 	ResultTooLarge = "RESULT_TOO_LARGE"
 	OutsidePicture = "CROP_OUTSIDE_PICTURE"
 	CannotEncode   = "FORMAT_NOT_WRITABLE"
+	NoSuchPage     = "NO_SUCH_PAGE"
 	TooSlow        = "TRANSFORM_TIMEOUT"
 )
 

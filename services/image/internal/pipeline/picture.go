@@ -202,8 +202,8 @@ func (im picture) addAlpha() picture {
 	return im.do("add transparency", func(out **C.VipsImage) C.int { return C.ct_addalpha(im.p, out) })
 }
 
-func (im picture) clean(keep bool) picture {
-	return im.do("clean", func(out **C.VipsImage) C.int { return C.ct_clean(im.p, flag(keep), out) })
+func (im picture) clean(keep, profile bool) picture {
+	return im.do("clean", func(out **C.VipsImage) C.int { return C.ct_clean(im.p, flag(keep), flag(profile), out) })
 }
 
 // frames joins pictures of one size into the strip that libvips takes an animation for.

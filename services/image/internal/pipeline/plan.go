@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"runtime"
 	"slices"
 
 	"calotype/kit/fault"
+	"calotype/services/image/internal/pipeline/probe"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -11,32 +13,71 @@ import (
 type plan struct {
 	recipe.Variant
 	forecast
+	view
 	index  int
 	format recipe.Format
 	frames int
 }
 
+// view is the page of an original that a variant is made of: the size is an upright one.
+type view struct {
+	page        int // from 0
+	from        size
+	orientation int
+	alpha       bool
+}
+
+// look finds out what a page is, and whether it may be decoded: those of a TIFF differ.
+func (j *call) look(page int) (view, error) {
+	if page >= j.header.Frames {
+		return view{}, fault.New(fault.Invalid, NoSuchPage, "there is no page %d: the original has %d", page+1, j.header.Frames)
+	}
+	v := j.first
+	v.page = page
+	if page == 0 || moves(j.header.Format) {
+		return v, nil
+	}
+	a := j.reins.arena()
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	defer a.free()
+	src := open(a, &pin, j.data, j.header, reading{page: page, frames: 1})
+	if a.err != nil {
+		return v, refusal(j.ctx, a.err)
+	}
+	pic := describe(src, j.header, len(j.data))
+	v.from, v.orientation, v.alpha = size{pic.Width, pic.Height}, pic.Orientation, pic.HasAlpha
+	return v, j.engine.limits.admit(probe.Header{Format: j.header.Format, Width: pic.Width, Height: pic.Height, Frames: 1}, len(j.data))
+}
+
 func (j *call) plan(i int, v recipe.Variant) (plan, error) {
-	p := plan{Variant: v, index: i, frames: 1, format: outputFormat(v.Output.Format, j.header.Format, j.alpha)}
+	p := plan{Variant: v, index: i, frames: 1}
+	var err error
+	if p.view, err = j.look(max(0, v.Output.Page-1)); err != nil {
+		return p, err
+	}
+	p.format = outputFormat(v.Output.Format, j.header.Format, p.alpha)
 	c, ok := codecs[p.format]
 	if !ok || !slices.Contains(capabilities().Save, string(p.format)) {
 		return p, fault.New(fault.Invalid, CannotEncode, "the picture library of this node cannot write %s", p.format)
 	}
-	if c.animated && moves(j.header.Format) {
+	if v.Output.Palette && p.format == recipe.PNG && !capabilities().Palette {
+		return p, fault.New(fault.Invalid, CannotEncode, "the picture library of this node cannot write a png with a palette")
+	}
+	if c.animated && moves(j.header.Format) && v.Output.Page == 0 {
 		p.frames = j.header.Frames
 	}
-	var err error
-	if p.forecast, err = foresee(v.Steps, j.from); err != nil {
+	if p.forecast, err = foresee(v.Steps, p.from); err != nil {
 		return p, err
 	}
-	limit := j.engine.limits.Pixels
+	limit, most := j.engine.limits.Pixels, c.most(v.Output)
 	switch {
 	case p.largest > limit:
 		return p, tooLarge("a step makes %s, where at most %s are made", mega(p.largest), mega(limit))
 	case p.out.w > c.side || p.out.h > c.side:
 		return p, tooLarge("%d x %d pixels, where %s holds at most %d on a side", p.out.w, p.out.h, p.format, c.side)
-	case c.pixels > 0 && p.out.pixels() > c.pixels:
-		return p, tooLarge("%s as %s, where at most %s are made: make it smaller, or choose jpeg", mega(p.out.pixels()), p.format, mega(c.pixels))
+	case most > 0 && p.out.pixels() > most:
+		return p, tooLarge("%s as %s, where at most %s are made: make it smaller, or choose jpeg", mega(p.out.pixels()), p.format, mega(most))
 	case p.frames > 1 && p.out.pixels()*int64(p.frames) > j.engine.limits.AnimationPixels:
 		return p, tooLarge("%d frames of %d x %d pixels, where at most %s in all are made", p.frames, p.out.w, p.out.h,
 			mega(j.engine.limits.AnimationPixels))
@@ -48,22 +89,30 @@ func tooLarge(format string, args ...any) error {
 	return fault.New(fault.Invalid, ResultTooLarge, "the result is too large: "+format, args...)
 }
 
-// groups splits the variants into those that share a decode: stills and animations need different ones, and what would not fit into
-// memory together is made one by one.
+// groups splits the variants into those that share a decode: stills, animations and each page need different ones, and what would not
+// fit into memory together is made one by one.
 func (j *call) groups() [][]plan {
-	var groups [][]plan
-	for _, animated := range []bool{false, true} {
-		var group []plan
-		for _, p := range j.plans {
-			if animated == (p.frames > 1) {
-				group = append(group, p)
-			}
+	type decode struct {
+		animated bool
+		page     int
+	}
+	together := map[decode][]plan{}
+	var order []decode
+	for _, p := range j.plans {
+		d := decode{p.frames > 1, p.page}
+		if together[d] == nil {
+			order = append(order, d)
 		}
+		together[d] = append(together[d], p)
+	}
+	var groups [][]plan
+	for _, d := range order {
+		group := together[d]
 		if len(group) > 1 && j.held(group) > int64(j.engine.limits.Memory) {
 			for _, p := range group {
 				groups = append(groups, []plan{p})
 			}
-		} else if len(group) > 0 {
+		} else {
 			groups = append(groups, group)
 		}
 	}
@@ -93,14 +142,14 @@ func enough(group []plan) float64 {
 // streams reports whether a group's one variant is made row by row, with nothing held. An animation is only when it must: every
 // frame then keeps its own row buffers until the end.
 func (j *call) streams(group []plan) bool {
-	return len(group) == 1 && group[0].streams && j.orientation == 1 && (group[0].frames == 1 || j.held(group) > int64(j.engine.limits.Memory))
+	return len(group) == 1 && group[0].streams && group[0].orientation == 1 && (group[0].frames == 1 || j.held(group) > int64(j.engine.limits.Memory))
 }
 
 // held counts the bytes of pixels that a group keeps, unless it streams.
 func (j *call) held(group []plan) int64 {
 	s, bands := enough(group), int64(3)
-	if j.alpha {
+	if group[0].alpha {
 		bands = 4
 	}
-	return int64(float64(j.from.pixels())*s*s) * bands * int64(group[0].frames)
+	return int64(float64(group[0].from.pixels())*s*s) * bands * int64(group[0].frames)
 }

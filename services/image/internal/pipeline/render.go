@@ -51,8 +51,8 @@ func (e *Engine) Render(ctx context.Context, data []byte, variants []recipe.Vari
 	}
 	r, release := hold(ctx)
 	defer release()
-	j := &call{engine: e, ctx: ctx, data: data, header: h, from: size{pic.Width, pic.Height}, orientation: pic.Orientation,
-		alpha: pic.HasAlpha, reins: r, results: make([]Rendered, len(variants))}
+	j := &call{engine: e, ctx: ctx, data: data, header: h, reins: r, results: make([]Rendered, len(variants)),
+		first: view{from: size{pic.Width, pic.Height}, orientation: pic.Orientation, alpha: pic.HasAlpha}}
 	for i, v := range variants {
 		p, err := j.plan(i, v)
 		if err != nil {
@@ -76,18 +76,16 @@ func (e *Engine) Render(ctx context.Context, data []byte, variants []recipe.Vari
 
 // call is one call of Render.
 type call struct {
-	engine      *Engine
-	ctx         context.Context
-	data        []byte
-	header      probe.Header
-	from        size // upright
-	orientation int
-	alpha       bool
-	reins       *reins
-	progress    *progress
-	plans       []plan
-	results     []Rendered
-	bytes       int64
+	engine   *Engine
+	ctx      context.Context
+	data     []byte
+	header   probe.Header
+	first    view
+	reins    *reins
+	progress *progress
+	plans    []plan
+	results  []Rendered
+	bytes    int64
 }
 
 // render makes a group of variants from one decode.
@@ -125,17 +123,17 @@ func (j *call) render(group []plan) error {
 
 // base decodes the original as small as the group allows: one canvas a frame, upright and in sRGB unless they are to be streamed.
 func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) []canvas {
-	scale, count := enough(group), group[0].frames
-	strip := open(a, pin, j.data, j.header, j.reading(scale, count))
+	scale, count, view := enough(group), group[0].frames, group[0].view
+	strip := open(a, pin, j.data, j.header, j.reading(view.page, scale, count))
 	frame := size{strip.size().w, strip.size().h / count}
-	want := size{whole(float64(j.from.w) * scale), whole(float64(j.from.h) * scale)}
-	if j.orientation >= 5 {
+	want := size{whole(float64(view.from.w) * scale), whole(float64(view.from.h) * scale)}
+	if view.orientation >= 5 {
 		want = want.turned()
 	}
 	var base []canvas
 	for i := range count {
 		box := rect{0, i * frame.h, frame.w, frame.h}
-		c := canvas{picture: strip, stands: j.from, raw: streams}
+		c := canvas{picture: strip, stands: view.from, raw: streams}
 		if streams {
 			c.picture = strip.extract(box)
 		} else {
@@ -153,8 +151,8 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 }
 
 // reading says how little of the original need be decoded for a scale.
-func (j *call) reading(scale float64, frames int) reading {
-	how := reading{shrink: 1, scale: 1, frames: 1}
+func (j *call) reading(page int, scale float64, frames int) reading {
+	how := reading{shrink: 1, scale: 1, page: page, frames: 1}
 	switch {
 	case frames > 1:
 		how.frames = -1
@@ -162,7 +160,7 @@ func (j *call) reading(scale float64, frames int) reading {
 		for how.shrink < 8 && float64(how.shrink*2)*scale <= 1 {
 			how.shrink *= 2
 		}
-	case j.header.Format == probe.WebP && scale < 0.5:
+	case j.header.Format == probe.WebP && scale < 0.5 && page == 0: // a later frame is put together of parts, which would not meet
 		how.scale = scale * 2 // libwebp reduces roughly; the other half is done well
 	}
 	return how
@@ -218,7 +216,7 @@ func (j *call) explain(a *arena, base []canvas, p plan, streams bool) error {
 		return stopped(j.ctx)
 	case fault.As(err) != nil:
 		return &VariantError{p.Name, err}
-	case streams && !readable(j.data):
+	case streams && !readable(j.data, p.page):
 		return refusal(j.ctx, err)
 	}
 	return &VariantError{p.Name, fault.Wrap(err, fault.Internal, "ENCODE_FAILED", "the result could not be encoded as %s", p.format)}

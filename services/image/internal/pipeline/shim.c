@@ -51,7 +51,7 @@ static int load_between(int format, VipsSource *in, int shrink, VipsImage **out)
 	return -1;
 }
 
-int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, int between, ct_reins *r, VipsImage **out) {
+int ct_load(int format, void *data, size_t size, int shrink, double scale, int page, int frames, int between, ct_reins *r, VipsImage **out) {
 	if (between) {
 		VipsSource *in = ct_bytes(data, size, r);
 		int result = load_between(format, in, shrink, out);
@@ -63,10 +63,10 @@ int ct_load(int format, void *data, size_t size, int shrink, double scale, int f
 		// libvips' own limits refuse real photographs with a scratch and progressive files of many scans: both are bounded before this.
 		return vips_jpegload_buffer(data, size, out, "shrink", shrink, "unlimited", TRUE, READ, NULL);
 	case CT_PNG: return vips_pngload_buffer(data, size, out, READ, NULL);
-	case CT_WEBP: return vips_webpload_buffer(data, size, out, "scale", scale, "n", frames, READ, NULL);
-	case CT_GIF: return vips_gifload_buffer(data, size, out, "n", frames, READ, NULL);
+	case CT_WEBP: return vips_webpload_buffer(data, size, out, "scale", scale, "page", page, "n", frames, READ, NULL);
+	case CT_GIF: return vips_gifload_buffer(data, size, out, "page", page, "n", frames, READ, NULL);
 	case CT_HEIF: return vips_heifload_buffer(data, size, out, READ, NULL);
-	case CT_TIFF: return vips_tiffload_buffer(data, size, out, READ, NULL);
+	case CT_TIFF: return vips_tiffload_buffer(data, size, out, "page", page, READ, NULL);
 	}
 	vips_error("calotype", "no loader %d", format);
 	return -1;
@@ -104,15 +104,21 @@ static int save_webp(VipsImage *in, const ct_output *o, ct_reins *r, void **data
 	return result;
 }
 
+#define SUBSAMPLE (o->subsampled ? VIPS_FOREIGN_SUBSAMPLE_ON : VIPS_FOREIGN_SUBSAMPLE_OFF)
+
 int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size) {
 	switch (o->format) {
-	case CT_JPEG: return vips_jpegsave_buffer(in, data, size, "Q", o->quality, "optimize_coding", TRUE, STRIP, NULL);
-	case CT_PNG: return vips_pngsave_buffer(in, data, size, "compression", o->effort, STRIP, NULL);
+	case CT_JPEG: return vips_jpegsave_buffer(in, data, size, "Q", o->quality, "optimize_coding", TRUE,
+			"interlace", o->progressive, "subsample_mode", SUBSAMPLE, STRIP, NULL);
+	case CT_PNG:
+		if (o->palette)
+			return vips_pngsave_buffer(in, data, size, "palette", TRUE, "effort", o->effort, "compression", 6, "interlace", o->progressive, STRIP, NULL);
+		return vips_pngsave_buffer(in, data, size, "compression", o->effort, "interlace", o->progressive, STRIP, NULL);
 	case CT_WEBP: return save_webp(in, o, r, data, size);
 	case CT_GIF: return vips_gifsave_buffer(in, data, size, "effort", o->effort, "reuse", TRUE, STRIP, NULL);
 	case CT_HEIF:
 		return vips_heifsave_buffer(in, data, size, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", o->quality,
-			"effort", o->effort, "lossless", o->lossless, "bitdepth", 8, STRIP, NULL);
+			"effort", o->effort, "lossless", o->lossless, "bitdepth", 8, "subsample_mode", SUBSAMPLE, STRIP, NULL);
 	}
 	vips_error("calotype", "no saver %d", o->format);
 	return -1;
@@ -151,7 +157,7 @@ static gboolean listed(const char *name, const char *const *list, size_t n) {
 
 typedef struct {
 	VipsImage *image;
-	gboolean keep;
+	gboolean keep, profile;
 } cleaning;
 
 static void *clean_field(VipsImage *in, const char *name, GValue *value, void *data) {
@@ -159,15 +165,15 @@ static void *clean_field(VipsImage *in, const char *name, GValue *value, void *d
 	(void) in, (void) value;
 	gboolean stays = listed(name, needed, G_N_ELEMENTS(needed)) ||
 		(c->keep && (listed(name, wanted, G_N_ELEMENTS(wanted)) || g_str_has_prefix(name, "exif-")));
-	if (!stays || g_str_has_suffix(name, "-Orientation"))
+	if (!stays || g_str_has_suffix(name, "-Orientation") || (!c->profile && strcmp(name, VIPS_META_ICC_NAME) == 0))
 		vips_image_remove(c->image, name);
 	return NULL;
 }
 
-int ct_clean(VipsImage *in, int keep, VipsImage **out) {
+int ct_clean(VipsImage *in, int keep, int profile, VipsImage **out) {
 	if (keep ? vips_copy(in, out, NULL) : vips_copy(in, out, "xres", 72 / 25.4, "yres", 72 / 25.4, NULL))
 		return -1;
-	cleaning c = {*out, keep};
+	cleaning c = {*out, keep, profile};
 	vips_image_map(in, clean_field, &c);
 	return 0;
 }
@@ -206,6 +212,61 @@ int ct_flip(VipsImage *in, VipsDirection direction, VipsImage **out) { return vi
 int ct_blur(VipsImage *in, double sigma, VipsImage **out) { return vips_gaussblur(in, out, sigma, NULL); }
 
 int ct_sharpen(VipsImage *in, double sigma, VipsImage **out) { return vips_sharpen(in, out, "sigma", sigma, NULL); }
+
+// The means of squares, enlarged again; at the right and below, squares are filled up with the last column and row.
+int ct_squares(VipsImage *in, int side, VipsImage **out) {
+	int across = (in->Xsize + side - 1) / side, down = (in->Ysize + side - 1) / side;
+	VipsImage *full, *means, *squares;
+	if (vips_embed(in, &full, 0, 0, across * side, down * side, "extend", VIPS_EXTEND_COPY, NULL))
+		return -1;
+	int r = vips_shrink(full, &means, side, side, NULL);
+	g_object_unref(full);
+	if (r)
+		return -1;
+	r = vips_zoom(means, &squares, side, side, NULL);
+	g_object_unref(means);
+	if (r)
+		return -1;
+	r = vips_extract_area(squares, out, 0, 0, in->Xsize, in->Ysize, NULL);
+	g_object_unref(squares);
+	return r;
+}
+
+int ct_insert(VipsImage *in, VipsImage *part, int x, int y, VipsImage **out) { return vips_insert(in, part, out, x, y, NULL); }
+
+// Tables holds 256 bytes for each band, a byte of every band after the other.
+int ct_map(VipsImage *in, const void *tables, VipsImage **out) {
+	VipsImage *lut = vips_image_new_from_memory_copy(tables, (size_t) in->Bands * 256, 256, 1, in->Bands, VIPS_FORMAT_UCHAR), *mapped;
+	if (!lut)
+		return -1;
+	int r = vips_maplut(in, &mapped, lut, NULL);
+	g_object_unref(lut);
+	if (r)
+		return -1;
+	r = vips_copy(mapped, out, "interpretation", in->Type, NULL);
+	g_object_unref(mapped);
+	return r;
+}
+
+// Matrix is as wide as there are bands, and as high as there will be.
+int ct_mix(VipsImage *in, double *matrix, double *plus, int bands, VipsImage **out) {
+	int n = in->Bands, r;
+	double one[] = {1, 1, 1, 1};
+	VipsImage *m = vips_image_new_matrix_from_array(n, bands, matrix, n * bands), *mixed, *added;
+	if (!m)
+		return -1;
+	r = vips_recomb(in, &mixed, m, NULL);
+	g_object_unref(m);
+	if (r)
+		return -1;
+	r = vips_linear(mixed, &added, one, plus, bands, "uchar", TRUE, NULL);
+	g_object_unref(mixed);
+	if (r)
+		return -1;
+	r = vips_copy(added, out, "interpretation", in->Type, NULL);
+	g_object_unref(added);
+	return r;
+}
 
 // The crop says where it was taken by its origin.
 int ct_attention(VipsImage *in, int w, int h, int *x, int *y) {

@@ -7,6 +7,7 @@
 #include <vips/vips.h>
 
 #include "reins.h"
+#include "round.h"
 
 enum { CT_JPEG, CT_PNG, CT_WEBP, CT_GIF, CT_HEIF, CT_TIFF };
 
@@ -16,19 +17,23 @@ typedef struct {
 	int effort;   // of the encoder, in libvips' scale of the format
 	int lossless;
 	int keep;     // metadata
+	int profile;  // of what is kept
+	int progressive;
+	int palette;    // at most 256 colours
+	int subsampled; // colour differences
 } ct_output;
 
 int ct_start(void);
 int ct_has(const char *operation);
 
 // Between: the decoder reads piece by piece, and can be stopped in between; for those that decode everything at the first row.
-int ct_load(int format, void *data, size_t size, int shrink, double scale, int frames, int between, ct_reins *r, VipsImage **out);
+int ct_load(int format, void *data, size_t size, int shrink, double scale, int page, int frames, int between, ct_reins *r, VipsImage **out);
 int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size);
 
 int ct_black(int w, int h, VipsImage **out);
 int ct_label(VipsImage *in, VipsInterpretation as, VipsImage **out);
 int ct_page_height(VipsImage *in, int height, VipsImage **out);
-int ct_clean(VipsImage *in, int keep, VipsImage **out);
+int ct_clean(VipsImage *in, int keep, int profile, VipsImage **out);
 int ct_memory(VipsImage *in, VipsImage **out);
 int ct_read(VipsImage *in);
 
@@ -45,6 +50,10 @@ int ct_rotate(VipsImage *in, VipsAngle angle, VipsImage **out);
 int ct_flip(VipsImage *in, VipsDirection direction, VipsImage **out);
 int ct_blur(VipsImage *in, double sigma, VipsImage **out);
 int ct_sharpen(VipsImage *in, double sigma, VipsImage **out);
+int ct_map(VipsImage *in, const void *tables, VipsImage **out);
+int ct_mix(VipsImage *in, double *matrix, double *plus, int bands, VipsImage **out);
+int ct_squares(VipsImage *in, int side, VipsImage **out);
+int ct_insert(VipsImage *in, VipsImage *part, int x, int y, VipsImage **out);
 int ct_attention(VipsImage *in, int w, int h, int *x, int *y);
 int ct_embed(VipsImage *in, int x, int y, int w, int h, double *background, int n, VipsImage **out);
 int ct_flatten(VipsImage *in, double *background, int n, VipsImage **out);

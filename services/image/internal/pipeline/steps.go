@@ -61,6 +61,15 @@ func (r *run) apply(c canvas) picture {
 		case recipe.Sharpen:
 			c = c.settled()
 			c.picture = c.sharpen(s.Sigma)
+		case recipe.Adjust:
+			c = c.settled()
+			c.picture = c.adjust(s)
+		case recipe.Pixelate:
+			c = c.settled()
+			c.picture = c.pixelate(s)
+		case recipe.Frame:
+			c = c.settled()
+			c.picture, c.stands = c.frame(s), bordered(s, c.stands)
 		}
 	}
 	return c.settled().picture

@@ -51,6 +51,12 @@ func canonicalStep(s Step) string {
 		o.text("e", "blur:"+decimal(s.Sigma))
 	case Sharpen:
 		o.text("e", "sharpen:"+decimal(s.Sigma))
+	case Adjust:
+		o.text("e", s.canonical())
+	case Pixelate:
+		o.pixelate(s)
+	case Frame:
+		o.frame(s)
 	}
 	return o.String()
 }
@@ -60,8 +66,17 @@ func canonicalOutput(out Output) string {
 	o.text("b", string(out.Background))
 	o.text("f", string(out.Format))
 	o.number("q", out.Quality)
-	o.words("fl", map[string]bool{"keep_metadata": out.KeepMetadata, "lossless": out.Lossless})
+	o.words("fl", out.flags())
+	o.number("pg", out.Page)
 	return o.String()
+}
+
+// flags are the output's choices that are words.
+func (o Output) flags() map[string]bool {
+	return map[string]bool{
+		"keep_metadata": o.KeepMetadata, "strip_profile": o.StripProfile, "lossless": o.Lossless, "progressive": o.Progressive, "png8": o.Palette,
+		"chroma_420": o.Chroma == Chroma420, "chroma_444": o.Chroma == Chroma444,
+	}
 }
 
 // Key is the identity of a result: equal keys are the same picture. It is the sha256, in hexadecimal, of the original's digest, the

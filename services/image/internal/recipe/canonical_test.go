@@ -12,14 +12,26 @@ func TestCanonical(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "",
 		"q_80,f_jpg,g_center,h_5,w_5,c_fill,a_hflip": "c_fill,h_5,w_5/a_hflip/f_jpeg,q_80",
-		"w_512":                        "c_limit,w_512",
-		"w_256,dpr_2":                  "c_limit,w_512",
-		"c_crop,w_5,h_5,x_0":           "c_crop,h_5,w_5,x_0,y_0",
-		"c_crop,w_5,h_5,g_xy":          "c_crop,h_5,w_5,x_0,y_0",
-		"c_pad,w_5,h_5,b_FFF/b_black":  "b_ffffff,c_pad,h_5,w_5/b_000000",
-		"e_blur:01.50":                 "e_blur:1.5",
-		"fl_lossless.keep_iptc,f_webp": "f_webp,fl_keep_metadata.lossless",
-		"a_vflip.hflip":                "a_hflip.vflip",
+		"w_512":                         "c_limit,w_512",
+		"w_256,dpr_2":                   "c_limit,w_512",
+		"c_crop,w_5,h_5,x_0":            "c_crop,h_5,w_5,x_0,y_0",
+		"c_crop,w_5,h_5,g_xy":           "c_crop,h_5,w_5,x_0,y_0",
+		"c_pad,w_5,h_5,b_FFF/b_black":   "b_ffffff,c_pad,h_5,w_5/b_000000",
+		"e_blur:01.50":                  "e_blur:1.5",
+		"fl_lossless.keep_iptc,f_webp":  "f_webp,fl_keep_metadata.lossless",
+		"a_vflip.hflip":                 "a_hflip.vflip",
+		"q_80:444,f_jpg,fl_progressive": "f_jpeg,fl_chroma_444.progressive,q_80",
+		"fl_chroma_420.png8/w_5/pg_02":  "c_limit,w_5/fl_chroma_420.png8,pg_2",
+		"fl_strip_profile,pg_1":         "pg_1",
+		"e_brightness:-020.50":          "e_brightness:-20.5",
+		"e_hue:-180/e_hue:-0/e_gamma:1/e_contrast:0/e_gamma:1.10": "e_hue:180/e_gamma:1.1",
+		"e_sepia/e_grayscale":                           "e_sepia:80/e_grayscale",
+		"e_pixelate_region,w_9,h_8,y_2":                 "e_pixelate_region:5,h_8,w_9,x_0,y_2",
+		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black": "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
+		"r_5:5:5:5/r_max":                               "r_5/r_max",
+		"e_tint:30:FFF/e_negate,w_5":                    "e_tint:30:ffffff/c_limit,w_5/e_negate",
+		"e_duotone:001:white/e_duotone:001:abc:3":       "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
+		"fl_strip_profile.keep_iptc":                    "fl_keep_metadata.strip_profile",
 	} {
 		v, err := Parse(text)
 		if err != nil {
@@ -67,11 +79,31 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// What comes by another way than the grammar has more digits than it, and must be found again all the same.
+func TestJSONOfManyDigits(t *testing.T) {
+	v := Variant{Name: "v", Steps: []Step{Blur{1.0 / 3}, Sharpen{2.0 / 3}, Adjust{Effect: Gamma, Amount: 1e-7 + 1}, Adjust{Effect: Hue, Amount: 100.0 / 3}}}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Variant
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	want := []Step{Blur{0.333333}, Sharpen{0.666667}, Adjust{Effect: Hue, Amount: 33.333333}}
+	if d := cmp.Diff(want, back.Steps); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
 // What Parse takes is valid, has one canonical form, and is read back from it unchanged.
 func FuzzCanonical(f *testing.F) {
 	for _, text := range []string{
 		"", "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80", "c_crop,w_9,h_8,x_1,y_2,dpr_2", "a_-90.hflip.vflip,e_blur:3.25,b_F00", "c_pad,w_9,h_9,b_rgb:11223344",
 		"fl_lossless.keep_iptc,f_avif", "w_0.5", "c_fil", "w_1//", "e_blur:NaN", "dpr_0.1,w_3", "f_auto,q_100/a_90/a_90",
+		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
+		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff", "e_hue:-180,f_png/e_saturation:-0",
+		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 	} {
 		f.Add(text)
 	}

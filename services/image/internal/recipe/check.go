@@ -67,7 +67,17 @@ func checkOutput(o Output) []fault.Field {
 		c.fault("quality", "%s takes no quality", o.Format)
 	case o.Lossless && o.Format != WebP && o.Format != AVIF:
 		c.fault("lossless", "lossless is for webp and avif, not for %s", o.Format)
+	case o.Progressive && !o.Format.Interlaces():
+		c.fault("progressive", "progressive is for jpeg and png, not for %s", o.Format)
+	case o.Palette && o.Format != PNG:
+		c.fault("palette", "a palette is for png, not for %s", o.Format)
+	case o.Chroma != Automatic && !o.Format.Subsamples():
+		c.fault("chroma", "a choice of chroma subsampling is for jpeg and avif, not for %s", o.Format)
 	}
+	if o.Chroma != Automatic && !member(string(o.Chroma), chromas) {
+		c.fault("chroma", "%s", wrongWord("chroma subsampling", string(o.Chroma), chromas))
+	}
+	c.within("page", o.Page, 0, MaxPage)
 	if o.Quality != 0 {
 		c.within("quality", o.Quality, 1, 100)
 		if o.Lossless {

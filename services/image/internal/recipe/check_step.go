@@ -30,8 +30,14 @@ func checkStep(s Step) []fault.Field {
 		c := checker{of: "sharpen"}
 		c.sigma(s.Sigma, MinSharpen, MaxSharpen)
 		return c.fields
+	case Adjust:
+		return checkAdjust(s)
+	case Pixelate:
+		return checkPixelate(s)
+	case Frame:
+		return checkFrame(s)
 	}
-	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur and sharpen is needed"}}
+	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate and frame is needed"}}
 }
 
 func checkResize(s Resize) []fault.Field {

@@ -35,6 +35,8 @@ func (v Variant) extent(w, h float64) (float64, float64) {
 			if s.Angle%180 != 0 {
 				w, h = h, w
 			}
+		case Frame:
+			w, h = w+2*float64(s.Border), h+2*float64(s.Border)
 		}
 	}
 	return w, h

@@ -8,12 +8,12 @@ import (
 )
 
 // flags by name; Cloudinary calls the first fl_keep_iptc.
-var flags = []string{"keep_metadata", "lossless"}
+var flags = []string{"keep_metadata", "strip_profile", "lossless", "progressive", "png8", "chroma_420", "chroma_444"}
 
 // output takes the output's options out of one part of the text.
 func (p *parser) output(t part) {
 	seen := map[string]option{}
-	for _, key := range []string{"b", "f", "q", "fl"} {
+	for _, key := range []string{"b", "f", "q", "fl", "pg"} {
 		o, ok := t.options[key]
 		if !ok || key == "b" && t.options["c"].value == string(Pad) {
 			continue
@@ -37,6 +37,11 @@ func (p *parser) output(t part) {
 	if o, ok := seen["fl"]; ok {
 		p.flags(o)
 	}
+	if o, ok := seen["pg"]; ok {
+		if out.Page = p.integer(o); out.Page == 0 && o.value == "0" {
+			p.wrong(o, "pages are counted from 1")
+		}
+	}
 }
 
 func (p *parser) format(o option) {
@@ -54,11 +59,25 @@ func (p *parser) quality(o option) int {
 		p.wrong(o, "quality is a number within 1..100; without q_ each format has a sensible one")
 		return 0
 	}
-	n := p.integer(o)
-	if n == 0 && o.value == "0" {
+	number, chroma, chosen := strings.Cut(o.value, ":")
+	n := p.integer(option{key: o.key, value: number, step: o.step, place: o.place})
+	if n == 0 && number == "0" {
 		p.wrong(o, "0 is not within 1..100")
 	}
+	if chosen && !member(chroma, chromas) {
+		p.wrong(o, "%s", wrongWord("chroma subsampling", chroma, chromas))
+	} else if chosen {
+		p.chroma(o, Chroma(chroma))
+	}
 	return n
+}
+
+// chroma notes what q_80:444 and fl_chroma_444 say alike.
+func (p *parser) chroma(o option, c Chroma) {
+	if before := p.v.Output.Chroma; before != Automatic && before != c {
+		p.wrong(o, "the chroma subsampling is %s already", before)
+	}
+	p.v.Output.Chroma = c
 }
 
 func (p *parser) flags(o option) {
@@ -66,8 +85,16 @@ func (p *parser) flags(o option) {
 		switch word {
 		case "keep_metadata", "keep_iptc":
 			p.v.Output.KeepMetadata = true
+		case "strip_profile":
+			p.v.Output.StripProfile = true
 		case "lossless":
 			p.v.Output.Lossless = true
+		case "progressive":
+			p.v.Output.Progressive = true
+		case "png8":
+			p.v.Output.Palette = true
+		case "chroma_420", "chroma_444":
+			p.chroma(o, Chroma(strings.TrimPrefix(word, "chroma_")))
 		default:
 			p.wrong(o, "%s", wrongWord("flag", word, flags))
 		}

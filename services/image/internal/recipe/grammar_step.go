@@ -10,7 +10,10 @@ import (
 
 // step turns one part of the text into steps and output.
 func (p *parser) step(t part) {
-	if t.has("w", "h", "c", "g", "x", "y", "dpr") {
+	switch {
+	case strings.HasPrefix(t.options["e"].value, pixelateRegion):
+		p.region(t, t.options["e"])
+	case t.has("w", "h", "c", "g", "x", "y", "dpr"):
 		p.geometry(t)
 	}
 	if o, ok := t.options["a"]; ok {
@@ -18,6 +21,9 @@ func (p *parser) step(t part) {
 	}
 	if o, ok := t.options["e"]; ok {
 		p.effect(t, o)
+	}
+	if t.has("r", "bo") {
+		p.frame(t)
 	}
 	p.output(t)
 }
@@ -106,33 +112,12 @@ func (p *parser) angles(t part, o option) {
 	flush()
 }
 
-func (p *parser) effect(t part, o option) {
-	word, value, given := strings.Cut(o.value, ":")
-	if word != "blur" && word != "sharpen" {
-		p.wrong(o, "%s", wrongWord("effect", word, []string{"blur", "sharpen"}))
-		return
-	}
-	if !given {
-		p.wrong(o, "it needs the standard deviation in pixels, for example e_%s:1.5", word)
-		return
-	}
-	before := len(p.fields)
-	number := option{key: o.key, value: value, step: o.step, place: o.place}
-	sigma := p.decimal(number, 0, math.Inf(1))
-	if len(p.fields) > before {
-		return
-	}
-	if word == "blur" {
-		p.add(t, Blur{Sigma: sigma})
-	} else {
-		p.add(t, Sharpen{Sigma: sigma})
-	}
-}
-
 // keyOf says which option a field of a step comes from.
 var keyOf = map[string]string{
 	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
-	"format": "f", "quality": "q", "lossless": "fl",
+	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e",
+	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
+	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg",
 }
 
 // add takes a step, unless something is wrong with it.
@@ -147,6 +132,9 @@ func (p *parser) report(fields []fault.Field, step int, options map[string]optio
 		_, name, _ := strings.Cut(f.Path, ".")
 		key := keyOf[name]
 		o, there := options[key]
+		if !there && name == "chroma" { // it was said as in q_80:444
+			o, there = options["q"]
+		}
 		if !there {
 			p.fields = append(p.fields, fault.Field{Path: fmt.Sprintf("options[%d].%s", step, key), Message: fmt.Sprintf("step %d: %s (%s_)", step+1, f.Message, key)})
 			continue

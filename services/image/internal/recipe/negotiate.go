@@ -27,7 +27,7 @@ func (v Variant) Negotiate(extension, accept string, src Source) (resolved Varia
 		v.Name = "result"
 	}
 	v = v.fill(src)
-	if fields := v.checkResolved(); len(fields) > 0 {
+	if fields := v.checkResolved(src); len(fields) > 0 {
 		return Variant{}, vary, bad(fields)
 	}
 	return v, vary, nil
@@ -56,7 +56,7 @@ func formatOf(word string) (Format, bool) {
 // named outright counts: "image/*" and "*/*" come from clients that show neither. A higher q wins; at the same q, the
 // smaller. What moves stays moving: webp, else gif. A format that cannot hold so large a result is passed over.
 func (v Variant) fromAccept(accept string, src Source) Format {
-	moving := src.Pages > 1 && (src.Format == "gif" || src.Format == "webp")
+	moving := src.Pages > 1 && (src.Format == "gif" || src.Format == "webp") && v.Output.Page == 0
 	best, weight := src.fallback(moving), 0.0
 	for _, f := range []Format{AVIF, WebP} {
 		if moving && f == AVIF || !f.holds(v, src) {

@@ -1,6 +1,7 @@
 package recipe
 
-// normal gives a variant the one form in which equal variants are equal: modes and gravities filled in, colours in one spelling.
+// normal gives a variant the one form in which equal variants are equal: modes and gravities filled in, colours in one spelling, numbers
+// with at most the digits that the grammar has, nothing that changes nothing.
 // It shares no memory with v. A variant that Check refuses stays wrong.
 func (v Variant) normal() Variant {
 	steps := v.Steps
@@ -11,10 +12,25 @@ func (v Variant) normal() Variant {
 			s = t.normal()
 		case Crop:
 			s = t.normal()
+		case Blur:
+			s = Blur{Sigma: micro(t.Sigma)}
+		case Sharpen:
+			s = Sharpen{Sigma: micro(t.Sigma)}
+		case Adjust:
+			t = t.normal()
+			if t.idle() {
+				continue
+			}
+			s = t
+		case Pixelate:
+			s = t.normal()
+		case Frame:
+			s = t.normal()
 		}
 		v.Steps = append(v.Steps, s)
 	}
 	v.Output.Background, _ = v.Output.Background.normal()
+	v.Output.StripProfile = v.Output.StripProfile && v.Output.KeepMetadata // else it goes anyway
 	return v
 }
 

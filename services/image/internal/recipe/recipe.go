@@ -14,6 +14,7 @@ const (
 	MaxOffset   = 65535       // pixels, Crop's X and Y
 	MaxName     = 64          // bytes
 	MaxOptions  = 2048        // bytes of one variant's options
+	MaxPage     = 10000
 
 	MinBlur, MaxBlur       = 0.3, 100.0
 	MinSharpen, MaxSharpen = 0.3, 10.0
@@ -32,7 +33,8 @@ type Variant struct {
 	Output Output
 }
 
-// Step is one operation: Resize, Crop, Rotate, Flip, Blur or Sharpen, by value.
+// Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate or
+// Frame.
 type Step interface{ step() }
 
 // Mode says how Resize treats the aspect ratio.
@@ -129,9 +131,50 @@ type Output struct {
 	Format       Format
 	Quality      int
 	KeepMetadata bool
+	StripProfile bool // of what KeepMetadata keeps
 	Background   Color
 	Lossless     bool
+	Progressive  bool // jpeg and png: shown coarsely first
+	Palette      bool // png: at most 256 colours
+	Chroma       Chroma
+	Page         int // of an animation or a TIFF, the one that is taken, from 1; 0 is all that the format can show
 }
+
+// Chroma says how many of the colour differences jpeg and avif keep: those of each pixel, or of every second one across and down.
+type Chroma string
+
+// The chroma subsamplings. Automatic keeps all from a quality of 90 on.
+const (
+	Automatic Chroma = ""
+	Chroma420 Chroma = "420"
+	Chroma444 Chroma = "444"
+)
+
+// fullChroma is the quality from which on Automatic keeps every colour difference.
+const fullChroma = 90
+
+// of says what Automatic means at a quality.
+func (c Chroma) of(quality int) Chroma {
+	switch {
+	case c != Automatic:
+		return c
+	case quality >= fullChroma:
+		return Chroma444
+	}
+	return Chroma420
+}
+
+// Subsampled reports whether an output with a quality keeps the colour differences of every second pixel only.
+func (o Output) Subsampled() bool { return o.Chroma.of(o.Quality) == Chroma420 }
+
+// Subsamples reports whether the format leaves a choice of its colour differences; webp does not.
+func (f Format) Subsamples() bool { return f == JPEG || f == AVIF }
+
+// Interlaces reports whether the format can be shown coarsely first.
+func (f Format) Interlaces() bool { return f == JPEG || f == PNG }
+
+// Moves reports whether the format holds an animation.
+func (f Format) Moves() bool { return f == GIF || f == WebP }
 
 // Color is normally "rrggbb" or "rrggbbaa" in lower-case hexadecimal, "transparent", or empty for the default.
 type Color string

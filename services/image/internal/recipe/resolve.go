@@ -34,7 +34,7 @@ func (r Recipe) Resolve(src Source) (Recipe, error) {
 	var fields []fault.Field
 	for i, v := range r.Variants {
 		out.Variants[i] = v.fill(src)
-		for _, f := range out.Variants[i].checkResolved() {
+		for _, f := range out.Variants[i].checkResolved(src) {
 			fields = append(fields, fault.Field{Path: fmt.Sprintf("variants[%d].%s", i, f.Path), Message: fmt.Sprintf("variant %q: %s", v.Name, f.Message)})
 		}
 	}
@@ -50,7 +50,7 @@ func (v Variant) Resolve(src Source) (Variant, error) {
 		return Variant{}, bad(fields)
 	}
 	v = v.fill(src)
-	if fields := v.checkResolved(); len(fields) > 0 {
+	if fields := v.checkResolved(src); len(fields) > 0 {
 		return Variant{}, bad(fields)
 	}
 	return v, nil
@@ -78,6 +78,14 @@ func (v Variant) fill(src Source) Variant {
 		o.Quality = DefaultAVIFQuality
 	case o.Quality == 0:
 		o.Quality = DefaultQuality
+	}
+	o.Progressive = o.Progressive && o.Format.Interlaces()
+	o.Palette = o.Palette && o.Format == PNG
+	if !o.Format.Subsamples() || o.Chroma == Automatic.of(o.Quality) {
+		o.Chroma = Automatic
+	}
+	if o.Page == 1 && (src.Pages == 1 || src.Format != "" && !Format(src.Format).Moves() || !o.Format.Moves()) {
+		o.Page = 0
 	}
 	o.Background = o.Format.background(o.Background, Transparent)
 	for i, s := range v.Steps {
@@ -111,12 +119,15 @@ func (f Format) background(c, otherwise Color) Color {
 	return c
 }
 
-// checkResolved finds what only the format that was filled in makes wrong.
-func (v Variant) checkResolved() []fault.Field {
-	if v.Output.Format != WebP {
-		return nil
-	}
+// checkResolved finds what only the original and the format that was filled in make wrong.
+func (v Variant) checkResolved(src Source) []fault.Field {
 	var fields []fault.Field
+	if n := v.Output.Page; src.Pages > 0 && n > src.Pages {
+		fields = append(fields, fault.Field{Path: "output.page", Message: fmt.Sprintf("there is no page %d: the original has %d", n, src.Pages)})
+	}
+	if v.Output.Format != WebP {
+		return fields
+	}
 	for i, s := range v.Steps {
 		if s, ok := s.(Resize); ok && s.Mode != Limit && max(s.Width, s.Height) > maxWebPSide {
 			fields = append(fields, fault.Field{Path: fmt.Sprintf("operations[%d].resize", i), Message: fmt.Sprintf("webp holds at most %d pixels a side", maxWebPSide)})

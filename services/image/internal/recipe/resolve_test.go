@@ -37,6 +37,20 @@ func TestResolveFillsInDefaults(t *testing.T) {
 		// What the caller did not ask for is no fault of his.
 		{"q_70", logo, "b_transparent,f_png"},
 		{"fl_lossless", photo, "b_ffffff,f_jpeg,q_80"},
+		// Nor what the format that follows from the original has none of, or what is so anyway.
+		{"fl_progressive.png8.chroma_444", logo, "b_transparent,f_png,fl_png8.progressive"},
+		{"fl_progressive.png8.chroma_444", photo, "b_ffffff,f_jpeg,fl_chroma_444.progressive,q_80"},
+		{"fl_progressive.png8.chroma_444", movie, "b_transparent,f_gif"},
+		{"f_avif,fl_lossless.chroma_444", photo, "b_transparent,f_avif,fl_chroma_444.lossless"},
+		{"f_avif,fl_lossless.chroma_420", photo, "b_transparent,f_avif,fl_lossless"},
+		{"q_80:420", photo, "b_ffffff,f_jpeg,q_80"},
+		{"q_90:444", photo, "b_ffffff,f_jpeg,q_90"},
+		{"q_90:420", photo, "b_ffffff,f_jpeg,fl_chroma_420,q_90"},
+		{"pg_1", photo, "b_ffffff,f_jpeg,q_80"},
+		{"pg_1", movie, "b_transparent,f_gif,pg_1"},
+		{"pg_1,f_png", movie, "b_transparent,f_png"},
+		{"pg_2,f_png", movie, "b_transparent,f_png,pg_2"},
+		{"pg_1,f_webp", Source{Format: "tiff", Pages: 3}, "b_transparent,f_webp,q_80"},
 		// jpeg shows transparency as what it looks like on white.
 		{"f_jpg,b_transparent", logo, "b_ffffff,f_jpeg,q_80"},
 		{"f_jpg,b_00000080", logo, "b_7f7f7f,f_jpeg,q_80"},
@@ -67,7 +81,9 @@ func TestResolveNamesEveryFault(t *testing.T) {
 		{Name: "card", Output: Output{Format: "bmp"}},
 		{Name: "No!", Output: Output{Background: "red"}},
 		{Name: "auto", Output: Output{Format: Negotiated}},
-		{Name: "odd", Steps: []Step{nil, Rotate{45}, Sharpen{0}, Crop{Width: 5, Height: 5, X: 2}}},
+		{Name: "odd", Steps: []Step{nil, Rotate{45}, Sharpen{0}, Crop{Width: 5, Height: 5, X: 2},
+			Frame{}, Frame{Border: 3}, Frame{Round: true, Radii: [4]int{1}}, Pixelate{Size: 1}, Pixelate{Region: Region{X: 1, Width: 4}},
+			Adjust{Effect: "glow"}, Adjust{Effect: Negate, Amount: 3}, Adjust{Effect: Duotone, Color: "112233"}, Adjust{Effect: Hue, Amount: 3, Light: White}}},
 	}}
 	_, err := r.Resolve(Source{Format: "jpeg"})
 	e := fault.As(err)
@@ -77,7 +93,10 @@ func TestResolveNamesEveryFault(t *testing.T) {
 	want := []string{
 		"variants[0].output.quality", "variants[1].name", "variants[1].output.format", "variants[2].name", "variants[2].output.background",
 		"variants[3].output.format", "variants[4].operations[0]", "variants[4].operations[1].rotate.angle", "variants[4].operations[2].sharpen.sigma",
-		"variants[4].operations[3].crop.gravity",
+		"variants[4].operations[3].crop.gravity", "variants[4].operations[4].frame.radii", "variants[4].operations[5].frame.ink",
+		"variants[4].operations[6].frame.radii", "variants[4].operations[7].pixelate.size", "variants[4].operations[8].pixelate.region.height",
+		"variants[4].operations[9].adjust.effect", "variants[4].operations[10].adjust.amount", "variants[4].operations[11].adjust.light",
+		"variants[4].operations[12].adjust.light",
 	}
 	var paths []string
 	for _, f := range e.Fields {
@@ -95,6 +114,15 @@ func TestResolveNamesEveryFault(t *testing.T) {
 	big := Recipe{Variants: []Variant{{Name: "big", Steps: []Step{Resize{Mode: Fit, Width: MaxSide}}}}}
 	if _, err := big.Resolve(Source{Format: "webp"}); err == nil || !strings.Contains(err.Error(), "variants[0].operations[0].resize") {
 		t.Errorf("a webp of %d pixels gave %v", MaxSide, err)
+	}
+}
+
+func TestPagesThatAreNotThere(t *testing.T) {
+	v := Variant{Output: Output{Page: 4}}
+	for pages, wrong := range map[int]bool{1: true, 3: true, 4: false, 0: false} { // 0 is not known
+		if _, err := v.Resolve(Source{Format: "gif", Pages: pages}); (fault.ReasonOf(err) == "BAD_RECIPE") != wrong {
+			t.Errorf("page 4 of %d: %v", pages, err)
+		}
 	}
 }
 
@@ -136,6 +164,7 @@ func TestNegotiate(t *testing.T) {
 		{"f_auto", "", browser, Source{Format: "gif", Pages: 3}, WebP, true},
 		{"f_auto", "", "", Source{Format: "gif", Pages: 3}, GIF, true},
 		{"f_auto", "", "", Source{Format: "tiff", Pages: 3}, JPEG, true},
+		{"f_auto,pg_2", "", browser, Source{Format: "gif", Pages: 3}, AVIF, true},
 		{"f_auto", "", browser, large, WebP, true},
 		{"f_auto,w_3000", "", browser, large, AVIF, true},
 		{"f_auto,w_3200", "", browser, large, WebP, true},

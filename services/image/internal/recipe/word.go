@@ -13,7 +13,14 @@ var (
 	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "crop"}
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
 	formats   = []string{"jpeg", "png", "webp", "avif", "gif"}
+	chromas   = []string{"420", "444"}
+
+	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone"}
 )
+
+func effects() []string {
+	return append([]string{"blur", "sharpen", "pixelate", "pixelate_region"}, adjustments...)
+}
 
 func gravities(more ...string) []string { return append(append([]string{}, compass...), more...) }
 
@@ -24,7 +31,10 @@ var known = map[string]string{
 	"top": "north", "bottom": "south", "left": "west", "right": "east", "xy_center": "xy",
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
-	"jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",
+	"page": "pg", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
+	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation",
+	"mosaic": "pixelate", "radius": "r", "round": "r", "border": "bo",
+	"strip_icc": "strip_profile", "no_subsample": "chroma_444", "jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",
 }
 
 // wrongWord says that a word is not one of a closed set, and which of the set was probably meant.

@@ -44,6 +44,11 @@ func variantFromProto(p *imagev1.Variant) recipe.Variant {
 			KeepMetadata: out.GetKeepMetadata(),
 			Background:   recipe.Color(out.GetBackground()),
 			Lossless:     out.GetLossless(),
+			Progressive:  out.GetProgressive(),
+			Palette:      out.GetPalette(),
+			Chroma:       recipe.Chroma(out.GetChroma()),
+			Page:         int(out.GetPage()),
+			StripProfile: out.GetStripProfile(),
 		}
 	}
 	return v
@@ -71,8 +76,35 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Blur{Sigma: op.Blur.GetSigma()}
 	case *imagev1.Operation_Sharpen:
 		return recipe.Sharpen{Sigma: op.Sharpen.GetSigma()}
+	case *imagev1.Operation_Adjust:
+		a := op.Adjust
+		return recipe.Adjust{Effect: recipe.Effect(a.GetEffect()), Amount: a.GetAmount(), Color: recipe.Color(a.GetColor()), Light: recipe.Color(a.GetLight())}
+	case *imagev1.Operation_Pixelate:
+		r := op.Pixelate.GetRegion()
+		return recipe.Pixelate{Size: int(op.Pixelate.GetSize()), Region: recipe.Region{
+			X: int(r.GetX()), Y: int(r.GetY()), Width: int(r.GetWidth()), Height: int(r.GetHeight())}}
+	case *imagev1.Operation_Frame:
+		return frameFromProto(op.Frame)
 	}
 	return nil
+}
+
+// frameFromProto takes one radius for all four; another number of them stays wrong for Check to find.
+func frameFromProto(p *imagev1.Frame) recipe.Frame {
+	f := recipe.Frame{Round: p.GetRound(), Border: int(p.GetBorder()), Ink: recipe.Color(p.GetInk())}
+	radii := p.GetRadii()
+	for i := range f.Radii {
+		switch len(radii) {
+		case 0:
+		case 1:
+			f.Radii[i] = int(radii[0])
+		case len(f.Radii):
+			f.Radii[i] = int(radii[i])
+		default:
+			f.Radii[i] = -1
+		}
+	}
+	return f
 }
 
 // RecipeToProto writes a recipe that Check finds right.
@@ -92,6 +124,11 @@ func VariantToProto(v recipe.Variant) *imagev1.Variant {
 		KeepMetadata: v.Output.KeepMetadata,
 		Background:   string(v.Output.Background),
 		Lossless:     v.Output.Lossless,
+		Progressive:  v.Output.Progressive,
+		Palette:      v.Output.Palette,
+		Chroma:       string(v.Output.Chroma),
+		Page:         int32(v.Output.Page),
+		StripProfile: v.Output.StripProfile,
 	}}
 	for _, s := range v.Steps {
 		p.Operations = append(p.Operations, stepToProto(s))
@@ -123,6 +160,24 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		return &imagev1.Operation{Op: &imagev1.Operation_Blur{Blur: &imagev1.Blur{Sigma: s.Sigma}}}
 	case recipe.Sharpen:
 		return &imagev1.Operation{Op: &imagev1.Operation_Sharpen{Sharpen: &imagev1.Sharpen{Sigma: s.Sigma}}}
+	case recipe.Adjust:
+		return &imagev1.Operation{Op: &imagev1.Operation_Adjust{Adjust: &imagev1.Adjust{
+			Effect: string(s.Effect), Amount: s.Amount, Color: string(s.Color), Light: string(s.Light),
+		}}}
+	case recipe.Pixelate:
+		p := &imagev1.Pixelate{Size: int32(s.Size)}
+		if r := s.Region; r != (recipe.Region{}) {
+			p.Region = &imagev1.Region{X: int32(r.X), Y: int32(r.Y), Width: int32(r.Width), Height: int32(r.Height)}
+		}
+		return &imagev1.Operation{Op: &imagev1.Operation_Pixelate{Pixelate: p}}
+	case recipe.Frame:
+		f := &imagev1.Frame{Round: s.Round, Border: int32(s.Border), Ink: string(s.Ink)}
+		if s.Radii != [4]int{} {
+			for _, r := range s.Radii {
+				f.Radii = append(f.Radii, int32(r))
+			}
+		}
+		return &imagev1.Operation{Op: &imagev1.Operation_Frame{Frame: f}}
 	}
 	return &imagev1.Operation{}
 }

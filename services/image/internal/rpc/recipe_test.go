@@ -21,10 +21,15 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 				recipe.Crop{Width: 3, Height: 2, Gravity: recipe.XY, X: 1, Y: 4},
 				recipe.Rotate{Angle: 270}, recipe.Flip{Horizontal: true}, recipe.Flip{Vertical: true}, recipe.Flip{Horizontal: true, Vertical: true},
 				recipe.Blur{Sigma: 1.5}, recipe.Sharpen{Sigma: 0.5},
+				recipe.Pixelate{Size: 9}, recipe.Pixelate{Size: 7, Region: recipe.Region{X: 1, Y: 2, Width: 3, Height: 4}},
+				recipe.Frame{Round: true}, recipe.Frame{Radii: [4]int{1, 2, 3, 4}, Border: 5, Ink: "112233"},
+				recipe.Adjust{Effect: recipe.Gamma, Amount: 1.5}, recipe.Adjust{Effect: recipe.Duotone, Amount: 70, Color: "001122", Light: "ffeedd"},
 			},
 			Output: recipe.Output{Format: recipe.WebP, Quality: 7, KeepMetadata: true, Background: recipe.Transparent},
 		},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
+		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3}},
+		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
 	}}
 	b, err := protojson.Marshal(RecipeToProto(want))
 	if err != nil {
