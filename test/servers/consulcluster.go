@@ -40,18 +40,7 @@ func NewConsulCluster(t testing.TB, n int) *ConsulCluster {
 	for _, s := range []string{"nginx", "gateway", "greeter", "image-manager", "image-worker", "storage", "prometheus"} {
 		c.Tokens[s] = c.secret("consul-token-"+s, uuid())
 	}
-	var err error
-	for range 3 { // somebody else may take a port first
-		if err = c.create(n); err == nil {
-			break
-		}
-		for _, node := range c.Nodes {
-			node.Kill()
-		}
-	}
-	if err != nil {
-		t.Fatalf("start %d Consul servers: %v\n%s", n, err, c.Nodes[0].Log())
-	}
+	startTogether(t, strconv.Itoa(n)+" Consul servers", func() []*Process { return c.prepare(n) })
 	c.Init()
 	return c
 }
@@ -96,8 +85,7 @@ func (c *ConsulCluster) Init() {
 	}
 }
 
-// create runs servers with new ports and folders, until they have a leader.
-func (c *ConsulCluster) create(n int) error {
+func (c *ConsulCluster) prepare(n int) (all []*Process) {
 	c.t.Helper()
 	c.Nodes = nil
 	ports := freePorts(c.t, 3*n)
@@ -105,19 +93,11 @@ func (c *ConsulCluster) create(n int) error {
 	for i := range n {
 		serf = append(serf, local(ports[3*i+2]))
 	}
-	started := make(chan error, n)
 	for i := range n {
 		node := c.node(i+1, ports[3*i:3*i+3], serf)
-		c.Nodes = append(c.Nodes, node)
-		go func() { started <- node.run() }()
+		c.Nodes, all = append(c.Nodes, node), append(all, node.Process)
 	}
-	var err error
-	for range n {
-		if e := <-started; e != nil {
-			err = e
-		}
-	}
-	return err
+	return all
 }
 
 // node prepares a server. It is ready when it reaches a leader, so that one that was killed is again part of the cluster.

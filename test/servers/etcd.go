@@ -36,17 +36,8 @@ func NewEtcd(t testing.TB, tls ...TLSFiles) *Etcd {
 func NewEtcdCluster(t testing.TB, n int, tls ...TLSFiles) *EtcdCluster {
 	t.Helper()
 	c := &EtcdCluster{t: t}
-	var err error
-	for range 3 { // somebody else may take a port first
-		if err = c.create(n, tls); err == nil {
-			return c
-		}
-		for _, node := range c.Nodes {
-			node.Kill()
-		}
-	}
-	t.Fatalf("start %d etcd servers: %v\n%s", n, err, c.Nodes[0].Log())
-	return nil
+	startTogether(t, strconv.Itoa(n)+" etcd servers", func() []*Process { return c.prepare(n, tls) })
+	return c
 }
 
 // Addresses are the servers' for clients, host:port.
@@ -90,7 +81,7 @@ func (c *EtcdCluster) Follower() *Etcd {
 	return nil
 }
 
-func (c *EtcdCluster) create(n int, tls []TLSFiles) error {
+func (c *EtcdCluster) prepare(n int, tls []TLSFiles) (all []*Process) {
 	c.t.Helper()
 	c.Nodes = nil
 	ports := freePorts(c.t, 3*n)
@@ -98,19 +89,11 @@ func (c *EtcdCluster) create(n int, tls []TLSFiles) error {
 	for i := range n {
 		members = append(members, "etcd-"+strconv.Itoa(i+1)+"=http://"+local(ports[3*i+1]))
 	}
-	started := make(chan error, n)
 	for i := range n {
 		node := c.node(i+1, ports[3*i:3*i+3], strings.Join(members, ","), tls)
-		c.Nodes = append(c.Nodes, node)
-		go func() { started <- node.run() }()
+		c.Nodes, all = append(c.Nodes, node), append(all, node.Process)
 	}
-	var err error
-	for range n {
-		if e := <-started; e != nil {
-			err = e
-		}
-	}
-	return err
+	return all
 }
 
 func (c *EtcdCluster) node(number int, ports []int, members string, tls []TLSFiles) *Etcd {
