@@ -123,6 +123,7 @@ func (h *Host) Client() *rpc.Client {
 			tracing.Client(h.Tracer),
 			client.Wrap(logging.NewClientWrapper()),
 		)
+		metrics.Datacenters(h.Metrics, h.client)
 	}
 	return h.client
 }

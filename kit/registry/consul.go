@@ -34,7 +34,7 @@ func (c *consul) Options() registry.Options {
 	return o
 }
 
-func newConsul(cfg Config) (registry.Registry, error) {
+func newConsul(cfg Config) (*consul, error) {
 	c, err := agents(cfg)
 	if err != nil {
 		return nil, err

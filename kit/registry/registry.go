@@ -30,15 +30,16 @@ const (
 
 // Config says which registry is used and how nodes stay in it.
 type Config struct {
-	Kind       string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns, consul or etcd"`
-	Addresses  []string      `koanf:"addresses" doc:"Consul agents or etcd servers, host:port, or a host with the usual port; any is asked first, and the next when one does not answer as it should"`
-	Token      config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
-	Username   string        `koanf:"username" doc:"etcd's user; needs to read and write below /micro/registry/, and what live settings and leaders are kept under"`
-	Password   config.Secret `koanf:"password" doc:"the password of etcd's user"`
-	Datacenter string        `koanf:"datacenter" doc:"Consul's datacenter; empty is the agent's own"`
-	TLS        TLS           `koanf:"tls"`
-	TTL        time.Duration `koanf:"ttl" doc:"how long a node that does not renew is still found"`
-	Interval   time.Duration `koanf:"interval" doc:"how often a node renews"`
+	Kind        string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns, consul or etcd"`
+	Addresses   []string      `koanf:"addresses" doc:"Consul agents or etcd servers, host:port, or a host with the usual port; any is asked first, and the next when one does not answer as it should"`
+	Token       config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
+	Username    string        `koanf:"username" doc:"etcd's user; needs to read and write below /micro/registry/, and what live settings and leaders are kept under"`
+	Password    config.Secret `koanf:"password" doc:"the password of etcd's user"`
+	Datacenter  string        `koanf:"datacenter" doc:"Consul's datacenter; empty is the agent's own"`
+	Datacenters []string      `koanf:"datacenters" doc:"other datacenters of Consul, the nearest first: a service's nodes there are called while none of one's own can be; empty calls one's own only"`
+	TLS         TLS           `koanf:"tls"`
+	TTL         time.Duration `koanf:"ttl" doc:"how long a node that does not renew is still found"`
+	Interval    time.Duration `koanf:"interval" doc:"how often a node renews"`
 }
 
 // TLS says how Consul or etcd is spoken to.
@@ -78,6 +79,14 @@ func (c Config) Validate() []fault.Field {
 	}
 	if c.Kind == Etcd && c.Token != "" {
 		bad("token", "is Consul's; etcd takes a username and a password, or a certificate")
+	}
+	if c.Kind == Etcd && len(c.Datacenters) > 0 {
+		bad("datacenters", "are Consul's; etcd knows of none")
+	}
+	for i, d := range c.Datacenters {
+		if d == "" || d == c.Datacenter || slices.Contains(c.Datacenters[:i], d) {
+			bad(fmt.Sprintf("datacenters[%d]", i), "%q is empty, one's own, or named twice", d)
+		}
 	}
 	if c.Kind == Etcd && (c.Username == "") != (c.Password == "") {
 		bad("username", "a user and a password go together")
@@ -137,7 +146,14 @@ func New(cfg Config) (registry.Registry, error) {
 	}
 	switch cfg.Kind {
 	case Consul:
-		return newConsul(cfg)
+		if len(cfg.Datacenters) > 0 {
+			return newFederation(cfg)
+		}
+		c, err := newConsul(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	case Etcd:
 		return newEtcd(cfg)
 	case MDNS:

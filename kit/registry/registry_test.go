@@ -22,14 +22,17 @@ func TestValidate(t *testing.T) {
 		t.Errorf("the defaults are wrong: %v", fs)
 	}
 	for path, change := range map[string]func(*Config){
-		"kind":         func(c *Config) { c.Kind = "zookeeper" },
-		"ttl":          func(c *Config) { c.TTL = 4 * time.Second },
-		"interval":     func(c *Config) { c.Interval = 0 },
-		"addresses":    func(c *Config) { c.Kind, c.Addresses = Consul, nil },
-		"addresses[1]": func(c *Config) { c.Kind, c.Addresses = Consul, []string{"a", "b:c:d"} },
-		"token":        func(c *Config) { c.Kind, c.Token = Etcd, "x" },
-		"username":     func(c *Config) { c.Kind, c.Username = Etcd, "x" },
-		"tls":          func(c *Config) { c.Kind, c.TLS.CAFile = Consul, "ca.pem" },
+		"kind":           func(c *Config) { c.Kind = "zookeeper" },
+		"ttl":            func(c *Config) { c.TTL = 4 * time.Second },
+		"interval":       func(c *Config) { c.Interval = 0 },
+		"addresses":      func(c *Config) { c.Kind, c.Addresses = Consul, nil },
+		"addresses[1]":   func(c *Config) { c.Kind, c.Addresses = Consul, []string{"a", "b:c:d"} },
+		"datacenters":    func(c *Config) { c.Kind, c.Datacenters = Etcd, []string{"dc2"} },
+		"token":          func(c *Config) { c.Kind, c.Token = Etcd, "x" },
+		"datacenters[0]": func(c *Config) { c.Kind, c.Datacenter, c.Datacenters = Consul, "dc1", []string{"dc1", "dc2"} },
+		"datacenters[1]": func(c *Config) { c.Kind, c.Datacenters = Consul, []string{"dc2", "dc2"} },
+		"username":       func(c *Config) { c.Kind, c.Username = Etcd, "x" },
+		"tls":            func(c *Config) { c.Kind, c.TLS.CAFile = Consul, "ca.pem" },
 	} {
 		c := DefaultConfig()
 		change(&c)

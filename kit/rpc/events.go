@@ -14,6 +14,8 @@ const (
 	EventEjected       = Event(cluster.Ejected)
 	EventSilent        = Event(cluster.Silent)
 	EventBack          = Event(cluster.Back)
+
+	EventElsewhere = Event(cluster.Elsewhere) // calls go to another datacenter than before
 )
 
 func (c *Client) observe(service string, e Event) {

@@ -24,6 +24,7 @@ type try struct {
 	tried  []*cluster.Node
 	asked  []*cluster.Node // by a hedged call, last
 	sent   int             // attempts that may have reached a handler
+	failed bool            // an attempt, for another reason than that its node had too much to do
 	began  int64           // on the cluster's clock
 	end    time.Time       // of a call whose context has no deadline of its own
 	hold   hold
@@ -142,7 +143,7 @@ func (t *try) run(ctx context.Context, rsp any) error {
 }
 
 func (t *try) pick(ctx context.Context) (*cluster.Node, error) {
-	w := cluster.Want{Key: t.extra.key, Tried: t.tried, Now: t.now()}
+	w := cluster.Want{Key: t.extra.key, Tried: t.tried, Beyond: t.failed, Now: t.now()}
 	if t.extra.roundRobin || t.c.cfg.RoundRobin {
 		w.Strategy = cluster.RoundRobin
 	}
@@ -168,6 +169,7 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 		return false
 	}
 	t.tried = append(t.tried, n)
+	t.failed = t.failed || v != shed
 	if v == unsent {
 		return len(t.tried) <= t.opts.Retries+len(t.group.Nodes())
 	}
@@ -210,7 +212,7 @@ func (t *try) again(ctx context.Context, n *cluster.Node, v verdict, err error) 
 
 // another tells whether there is a node that was not tried.
 func (t *try) another() bool {
-	return slices.ContainsFunc(t.group.Nodes(), func(n *cluster.Node) bool { return n.Up() && !slices.Contains(t.tried, n) })
+	return slices.ContainsFunc(t.group.InUse(), func(n *cluster.Node) bool { return n.Up() && !slices.Contains(t.tried, n) })
 }
 
 // spacing is short: the next attempt goes to another node. It is there for what fails in the same way everywhere.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,14 @@ type world struct {
 	client   *rpc.Client
 	greeter  greeterv1.GreeterService
 	books    string
+	silences atomic.Int64
+}
+
+// observe counts nodes that seem silent: where the machine has other things to do, some do without any fault.
+func (w *world) observe(_ string, e rpc.Event) {
+	if e == rpc.EventSilent {
+		w.silences.Add(1)
+	}
 }
 
 // onEach runs a test on each registry.
@@ -73,17 +82,17 @@ func newWorldOn(t *testing.T, kind string, ways ...func(to string) string) *worl
 	return w
 }
 
-// newWorldAt has the servers that are at the addresses.
-func newWorldAt(t *testing.T, kind string, agents []string) *world {
+// newWorldAt has the servers that are at the addresses, and know other datacenters.
+func newWorldAt(t *testing.T, kind string, agents []string, datacenters ...string) *world {
 	t.Helper()
 	w := &world{kind: kind, agents: agents, books: t.TempDir()}
 	cfg := registry.DefaultConfig()
-	cfg.Kind, cfg.Addresses = kind, w.agents
+	cfg.Kind, cfg.Addresses, cfg.Datacenters = kind, w.agents, datacenters
 	var err error
 	if w.registry, err = registry.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.client = rpc.NewClient(rpc.ClientConfig{Log: slog.New(slog.DiscardHandler)}, client.Registry(w.registry))
+	w.client = rpc.NewClient(rpc.ClientConfig{Log: slog.New(slog.DiscardHandler), Observe: w.observe}, client.Registry(w.registry))
 	t.Cleanup(func() { _ = w.client.Close() })
 	w.greeter = greeterv1.NewGreeterService(service, w.client)
 	return w

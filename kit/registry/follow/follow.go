@@ -22,9 +22,37 @@ type Config struct {
 
 // Run lists the service, and lists it again on every event of the registry's watcher and from time to time without one: events may
 // get lost, and a list cannot be misread. Set is told of every list, an empty one too, one at a time; a registry that does not answer
-// changes nothing. Run returns when ctx has ended.
+// changes nothing. Of a registry that knows several datacenters each is followed by itself, and set is told of all that are known, those of
+// one's own first. Run returns when ctx has ended.
 func Run(ctx context.Context, cfg Config, set func([]*registry.Node)) {
-	f := follower{cfg}
+	many, ok := cfg.Registry.(Datacenters)
+	if !ok {
+		follower{cfg}.run(ctx, func(list []*registry.Node, err error) {
+			if err == nil {
+				set(list)
+			}
+		})
+		return
+	}
+	datacenters := many.Datacenters()
+	m := newMerger(len(datacenters), set)
+	var all sync.WaitGroup
+	for at, d := range datacenters {
+		each := cfg
+		if each.Registry = d.Registry; d.Name != "" {
+			each.Log = cfg.Log.With(slog.String("datacenter", d.Name))
+		}
+		all.Go(func() {
+			follower{each}.run(ctx, func(list []*registry.Node, err error) { m.take(at, list, err) })
+		})
+	}
+	all.Wait()
+}
+
+type follower struct{ Config }
+
+// run tells of every answer of the registry's, and that there was none.
+func (f follower) run(ctx context.Context, tell func([]*registry.Node, error)) {
 	events := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(ctx, events) })
@@ -35,20 +63,20 @@ func Run(ctx context.Context, cfg Config, set func([]*registry.Node)) {
 		if ctx.Err() != nil {
 			return
 		}
+		tell(list, err)
 		switch {
 		case err == nil:
 			known = len(list)
-			set(list)
 			if away {
-				cfg.Log.Info("the registry answers again", slog.String("service", cfg.Service))
+				f.Log.Info("the registry answers again", slog.String("service", f.Service))
 			}
 			away = false
 		case !away:
 			away = true
-			cfg.Log.Warn("the registry does not answer; keeping the last list", slog.String("service", cfg.Service),
+			f.Log.Warn("the registry does not answer; keeping the last list", slog.String("service", f.Service),
 				slog.Int("nodes", known), slog.String("error", err.Error()))
 		}
-		wait := cfg.Relist
+		wait := f.Relist
 		if err != nil || len(list) == 0 {
 			wait = min(wait, time.Second)
 		}
@@ -57,8 +85,6 @@ func Run(ctx context.Context, cfg Config, set func([]*registry.Node)) {
 		}
 	}
 }
-
-type follower struct{ Config }
 
 func (f follower) list(ctx context.Context) ([]*registry.Node, error) {
 	services, err := f.Registry.GetService(f.Service, registry.GetContext(ctx))

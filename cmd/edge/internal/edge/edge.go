@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -165,10 +164,10 @@ func (a *App) remember() {
 		a.host.Log.Warn("the last list of gateways is lost", "error", err)
 		return
 	}
-	a.relay.Set(last)
+	a.relay.Set(last...)
 }
 
-// set takes a list of the registry's. An empty one changes nothing.
+// set takes a list of the registry's. An empty one changes nothing, nor does one that has none in a datacenter there.
 func (a *App) set(list []*registry.Node) {
 	addresses := nodes.Addresses(list)
 	if len(addresses) == 0 {
@@ -177,8 +176,8 @@ func (a *App) set(list []*registry.Node) {
 		}
 		return
 	}
-	changed := !slices.Equal(addresses, a.metrics.listed(addresses))
-	a.relay.Set(addresses)
+	addresses, changed := a.metrics.listed(addresses)
+	a.relay.Set(addresses...)
 	if !changed || a.file == "" {
 		return
 	}

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +12,7 @@ type counters struct {
 	lists, reloads *prometheus.CounterVec
 
 	mu      sync.Mutex
-	last    []string
+	last    [][]string
 	isEmpty bool
 }
 
@@ -29,14 +30,23 @@ func (c *counters) register(r prometheus.Registerer) {
 	r.MustRegister(c.lists, c.reloads)
 }
 
-// listed notes a list and gives the one before.
-func (c *counters) listed(now []string) (before []string) {
+// listed notes the lists of all datacenters, those that are empty as they were before, and tells whether anything has changed.
+func (c *counters) listed(now [][]string) (kept [][]string, changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.isEmpty = false
 	c.lists.WithLabelValues("nodes").Inc()
-	before, c.last = c.last, now
-	return before
+	for i, before := range c.last {
+		switch {
+		case i == len(now):
+			now = append(now, before)
+		case len(now[i]) == 0:
+			now[i] = before
+		}
+	}
+	changed = !slices.EqualFunc(now, c.last, slices.Equal)
+	c.last = now
+	return now, changed
 }
 
 // empty notes an empty list, and tells whether the one before was none.

@@ -12,32 +12,44 @@ import (
 	"slices"
 
 	"go-micro.dev/v4/registry"
+
+	"calotype/kit/registry/follow"
 )
 
-// Addresses gives the addresses of nodes that speak plain HTTP, each once, in order.
-func Addresses(list []*registry.Node) []string {
-	var out []string
+// Addresses gives the addresses of nodes that speak plain HTTP, each once, in order: a list for each datacenter, one's own first.
+func Addresses(list []*registry.Node) [][]string {
+	var out [][]string
 	for _, n := range list {
 		if p := n.Metadata["protocol"]; p != "" && p != "http" {
 			continue
 		}
-		if host, port, err := net.SplitHostPort(n.Address); err == nil && host != "" && port != "" {
-			out = append(out, n.Address)
+		host, port, err := net.SplitHostPort(n.Address)
+		if err != nil || host == "" || port == "" {
+			continue
 		}
+		order := follow.PlaceOf(n).Order
+		for len(out) <= order {
+			out = append(out, nil)
+		}
+		out[order] = append(out[order], n.Address)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for i := range out {
+		slices.Sort(out[i])
+		out[i] = slices.Compact(out[i])
+	}
+	return out
 }
 
-// File holds the last list.
+// File holds the last lists.
 type File string
 
 type content struct {
-	Addresses []string `json:"addresses"`
+	Addresses []string   `json:"addresses"`
+	Elsewhere [][]string `json:"elsewhere,omitempty"` // in other datacenters
 }
 
-// Read gives the last list; none where there is no file.
-func (f File) Read() ([]string, error) {
+// Read gives the last lists; none where there is no file.
+func (f File) Read() ([][]string, error) {
 	b, err := os.ReadFile(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -49,15 +61,23 @@ func (f File) Read() ([]string, error) {
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, fmt.Errorf("reading the last list of nodes, %s: %w", f, err)
 	}
-	return slices.DeleteFunc(c.Addresses, func(a string) bool {
-		_, _, err := net.SplitHostPort(a)
-		return err != nil
-	}), nil
+	lists := append([][]string{c.Addresses}, c.Elsewhere...)
+	for i := range lists {
+		lists[i] = slices.DeleteFunc(lists[i], func(a string) bool {
+			_, _, err := net.SplitHostPort(a)
+			return err != nil
+		})
+	}
+	return lists, nil
 }
 
 // Write replaces the file as a whole.
-func (f File) Write(addresses []string) (err error) {
-	b, err := json.Marshal(content{addresses})
+func (f File) Write(lists [][]string) (err error) {
+	var c content
+	if len(lists) > 0 {
+		c = content{lists[0], lists[1:]}
+	}
+	b, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("keeping the list of nodes: %w", err)
 	}

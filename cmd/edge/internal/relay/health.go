@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -8,10 +9,17 @@ import (
 	"time"
 )
 
-// Set takes a new list of addresses. No address at all changes nothing: a registry that lost its memory is no proof that nodes are
-// gone, and those that are do not answer. Connections to nodes that left the list go on until they end by themselves.
-func (r *Relay) Set(addresses []string) {
-	if len(addresses) == 0 {
+// Set takes new lists of addresses: one's own datacenter's, and those of others, which get connections while none of those before them is
+// well. No address at all changes nothing: a registry that lost its memory is no proof that nodes are gone, and those that are do not answer.
+// Connections to nodes that left the lists go on until they end by themselves.
+func (r *Relay) Set(lists ...[]string) {
+	orders := map[string]int{}
+	for order, addresses := range slices.Backward(lists) {
+		for _, address := range addresses {
+			orders[address] = order
+		}
+	}
+	if len(orders) == 0 {
 		return
 	}
 	r.mu.Lock()
@@ -20,15 +28,16 @@ func (r *Relay) Set(addresses []string) {
 		return
 	}
 	for address, n := range r.nodes {
-		if n.listed && !slices.Contains(addresses, address) {
+		if _, is := orders[address]; n.listed && !is {
 			n.listed = false
 			n.leave()
 			r.cfg.Log.Info("a node has left", slog.String("address", address), slog.Int("connections", n.open()))
 		}
 	}
-	for _, address := range addresses {
+	for address, order := range orders {
 		n := r.nodes[address]
 		if n != nil && n.listed {
+			n.order = order
 			continue
 		}
 		if n == nil || !n.stay() {
@@ -40,7 +49,7 @@ func (r *Relay) Set(addresses []string) {
 				r.watch(n)
 			}()
 		}
-		n.listed = true
+		n.listed, n.order = true, order
 		r.cfg.Log.Info("a node is there", slog.String("address", address))
 	}
 	r.sort()
@@ -57,11 +66,25 @@ func (r *Relay) sort() {
 			r.rest = append(r.rest, n)
 		}
 	}
-	byAddress := func(a, b *node) int { return strings.Compare(a.address, b.address) }
-	slices.SortFunc(r.well, byAddress)
-	slices.SortFunc(r.rest, byAddress)
-	r.cfg.Metrics.nodes.WithLabelValues("well").Set(float64(len(r.well)))
-	r.cfg.Metrics.nodes.WithLabelValues("doubtful").Set(float64(len(r.rest)))
+	near := func(a, b *node) int { return cmp.Or(a.order-b.order, strings.Compare(a.address, b.address)) }
+	slices.SortFunc(r.well, near)
+	slices.SortFunc(r.rest, near)
+	doubtful, spare := len(r.rest), 0
+	if first := slices.IndexFunc(r.well, func(n *node) bool { return n.order > r.well[0].order }); first > 0 {
+		spare = len(r.well) - first
+		r.well, r.rest = r.well[:first:first], slices.Concat(r.well[first:], r.rest)
+	}
+	for state, many := range map[string]int{"well": len(r.well), "spare": spare, "doubtful": doubtful} {
+		r.cfg.Metrics.nodes.WithLabelValues(state).Set(float64(many))
+	}
+	if len(r.well) == 0 || r.well[0].order == r.order {
+		return
+	}
+	if r.order = r.well[0].order; r.order == 0 {
+		r.cfg.Log.Info("connections go to their own datacenter again", slog.Int("nodes", len(r.well)))
+		return
+	}
+	r.cfg.Log.Warn("connections go to another datacenter", slog.Int("datacenter", r.order), slog.Int("nodes", len(r.well)))
 }
 
 // judge notes whether a node seems well.

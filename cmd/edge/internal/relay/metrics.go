@@ -17,7 +17,7 @@ func NewMetrics() *Metrics {
 		Name: "calotype_edge_connections_total", Help: "Connections from nginx to gateways, by what became of them.",
 	}, []string{"outcome"})
 	m := &Metrics{
-		nodes:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "calotype_edge_nodes", Help: "Gateways in the registry, well or doubtful."}, []string{"state"}),
+		nodes:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "calotype_edge_nodes", Help: "Gateways in the registry: well; spare, which are well but in another datacenter than the one in use; doubtful."}, []string{"state"}),
 		open:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "calotype_edge_connections", Help: "Connections to gateways that are open."}),
 		carried: connections.WithLabelValues("carried"), cut: connections.WithLabelValues("cut"),
 		refused: connections.WithLabelValues("node_refused"), nobody: connections.WithLabelValues("no_node"),

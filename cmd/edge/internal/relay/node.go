@@ -19,6 +19,7 @@ type node struct {
 	address string
 	listed  bool // under Relay.mu
 	well    bool // under Relay.mu
+	order   int  // under Relay.mu: of its datacenter
 	heard   atomic.Int64
 	metrics *Metrics
 

@@ -30,8 +30,9 @@ type Relay struct {
 
 	mu     sync.Mutex
 	nodes  map[string]*node // by address; those that are gone from the list stay until their last connection ends
-	well   []*node          // those that take connections, in the order of their addresses
-	rest   []*node          // those of the list that do not seem to live: tried when nobody else is there
+	well   []*node          // those that take connections, all of one datacenter, in the order of their addresses
+	rest   []*node          // those of other datacenters, and those that do not seem to live: tried when nobody else is there
+	order  int              // of the datacenter that takes connections; 0 is one's own
 	closed bool
 
 	ctx    context.Context
@@ -107,7 +108,7 @@ func (r *Relay) begin() bool {
 // carry connects to the first node that accepts, beginning with the one whose turn it is.
 func (r *Relay) carry(in net.Conn, turn int, refusal Refusal) {
 	defer in.Close()
-	for _, n := range r.order(turn) {
+	for _, n := range r.candidates(turn) {
 		out, err := n.dial(r.ctx, r.cfg.Connect)
 		if err != nil {
 			r.cfg.Metrics.refused.Inc()
@@ -136,8 +137,8 @@ func (r *Relay) carry(in net.Conn, turn int, refusal Refusal) {
 	}
 }
 
-// order gives the nodes to try: the well ones by turns, then the others.
-func (r *Relay) order(turn int) []*node {
+// candidates gives the nodes to try: the well ones by turns, then the others.
+func (r *Relay) candidates(turn int) []*node {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]*node, 0, len(r.well)+len(r.rest))

@@ -240,6 +240,30 @@ func TestASilentNode(t *testing.T) {
 	s.eventually("it is trusted again", func() bool { _, well := s.Known(); return well == 2 })
 }
 
+// Gateways of another datacenter get connections while none of one's own is well.
+func TestTheNextDatacenter(t *testing.T) {
+	own, far := names(t), names(t)
+	s := newStage(t, 2, nil)
+	s.Set(nil, []string{far.address()}, []string{"192.0.2.1:1"})
+	if got := s.who(0); got != far.address() {
+		t.Errorf("while there is none of one's own: %q", got)
+	}
+	s.Set([]string{own.address()}, []string{far.address()})
+	for slot := range 2 {
+		if got := s.who(slot); got != own.address() {
+			t.Errorf("with one's own: %q", got)
+		}
+	}
+	s.dead.Store(own.address(), true)
+	s.eventually("the other gets connections", func() bool { return s.who(0) == far.address() })
+	s.dead.Delete(own.address())
+	s.eventually("one's own gets them again", func() bool { return s.who(0) == own.address() })
+	own.Close()
+	if got := s.who(0); got != far.address() {
+		t.Errorf("when one's own does not accept: %q", got)
+	}
+}
+
 // Who has left gets nothing new; what is under way ends by itself, and the node comes back as if it had not been away.
 func TestLeavingAndComingBack(t *testing.T) {
 	a, b := names(t), names(t)

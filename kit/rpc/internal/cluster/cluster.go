@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,8 @@ const (
 	Ejected Event = "ejected" // set aside because calls failed
 	Silent  Event = "silent"  // no call goes there until something comes in
 	Back    Event = "back"    // from either
+
+	Elsewhere Event = "datacenter" // calls go to another datacenter than before
 )
 
 func (c *Cluster) event(e Event) {
@@ -62,12 +65,14 @@ func (c *Cluster) event(e Event) {
 
 // Cluster is safe for concurrent use. Close releases its connections and goroutines.
 type Cluster struct {
-	cfg   Config
-	nodes atomic.Pointer[[]*Node]
-	next  atomic.Uint64 // round robin
+	cfg  Config
+	view atomic.Pointer[view]
+	next atomic.Uint64 // round robin
 
 	mu      sync.Mutex
-	known   map[string]*Node // by address
+	known   map[string]*Node          // by address
+	counts  map[string]*atomic.Uint64 // calls, by datacenter
+	order   int                       // of the datacenter that calls go to; see follow.Place
 	listed  bool
 	changed chan struct{} // closed and replaced on every change of list or state
 	closed  bool
@@ -79,9 +84,9 @@ type Cluster struct {
 
 // New starts following the service.
 func New(cfg Config) *Cluster {
-	c := &Cluster{cfg: cfg, known: map[string]*Node{}, changed: make(chan struct{})}
+	c := &Cluster{cfg: cfg, known: map[string]*Node{}, counts: map[string]*atomic.Uint64{}, changed: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.nodes.Store(&[]*Node{})
+	c.view.Store(&view{})
 	if cfg.Registry == nil {
 		list := make([]*registry.Node, len(cfg.Addresses))
 		for i, a := range cfg.Addresses {
@@ -99,7 +104,7 @@ func New(cfg Config) *Cluster {
 }
 
 // Nodes are the nodes of the last list.
-func (c *Cluster) Nodes() []*Node { return *c.nodes.Load() }
+func (c *Cluster) Nodes() []*Node { return c.view.Load().all }
 
 // Close drops every connection; calls that run on them fail.
 func (c *Cluster) Close() error {
@@ -111,7 +116,7 @@ func (c *Cluster) Close() error {
 	c.closed = true
 	nodes := c.known
 	c.known = map[string]*Node{}
-	c.nodes.Store(&[]*Node{})
+	c.view.Store(&view{})
 	c.mu.Unlock()
 	c.cancel()
 	var errs []error
@@ -137,11 +142,7 @@ func (c *Cluster) set(list []*registry.Node) {
 		return
 	}
 	c.listed = true
-	if len(list) == 0 && c.anyUp() {
-		// A registry that lost its memory is no proof that nodes died whose connections live. One that left says so itself.
-		c.mu.Unlock()
-		return
-	}
+	list = slices.Concat(list, c.forgotten(list))
 	listed := make(map[[2]string]bool, len(list))
 	for _, rn := range list {
 		listed[[2]string{rn.Address, rn.Id}] = true
@@ -176,7 +177,8 @@ func (c *Cluster) set(list []*registry.Node) {
 		}
 	}
 	c.known = fresh
-	c.nodes.Store(&nodes)
+	slices.SortStableFunc(nodes, func(a, b *Node) int { return a.place.Order - b.place.Order })
+	c.arrange(nodes)
 	c.mu.Unlock()
 	for _, n := range gone {
 		n.retire()
@@ -184,18 +186,10 @@ func (c *Cluster) set(list []*registry.Node) {
 	c.bump()
 }
 
-func (c *Cluster) anyUp() bool {
-	for _, n := range c.known {
-		if n.up.Load() {
-			return true
-		}
-	}
-	return false
-}
-
-// bump wakes the calls that wait for a node.
+// bump is for whoever changed the state of a node: calls that wait for one look again.
 func (c *Cluster) bump() {
 	c.mu.Lock()
+	c.arrange(c.Nodes())
 	close(c.changed)
 	c.changed = make(chan struct{})
 	c.mu.Unlock()

@@ -75,19 +75,29 @@ func (n *Node) eject(why string) {
 	n.until.Store(n.last)
 	n.mu.Unlock()
 	n.fails.Store(0)
+	n.cluster.bump()
 	n.cluster.event(Ejected)
 	n.cluster.cfg.Log.Warn("a node is set aside", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id),
 		slog.String("why", why), slog.Duration("for", d))
 }
 
-// mayEject keeps at least half of the nodes in use: when most of them misbehave, the fault is likely not theirs.
+// mayEject keeps at least half of a datacenter's nodes in use, where calls could not go to another one: when most of them misbehave, the
+// fault is likely not theirs.
 func (c *Cluster) mayEject(n *Node, now int64) bool {
-	nodes := c.Nodes()
-	out := 1
-	for _, o := range nodes {
-		if o != n && o.until.Load() > now {
+	out, all := 1, 1
+	for _, o := range c.Nodes() {
+		switch {
+		case o == n:
+			continue
+		case o.place != n.place:
+			if o.usable() {
+				return true
+			}
+			continue
+		case o.until.Load() > now:
 			out++
 		}
+		all++
 	}
-	return out*2 <= len(nodes)
+	return out*2 <= all
 }

@@ -8,6 +8,8 @@ import (
 	"go-micro.dev/v4/registry"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+
+	"calotype/kit/registry/follow"
 )
 
 // Node is one node and the connection to it. It outlives its place in the list until its last call has ended.
@@ -17,8 +19,11 @@ type Node struct {
 
 	cluster  *Cluster
 	hash     uint64
-	up       atomic.Bool // the connection stands
-	down     atomic.Bool // the last attempt to connect failed
+	place    follow.Place
+	calls    *atomic.Uint64 // of all nodes of its datacenter; nil where there is but one
+	up       atomic.Bool    // the connection stands
+	down     atomic.Bool    // the last attempt to connect failed
+	known    atomic.Bool    // it is known whether it can be reached
 	retired  atomic.Bool
 	closed   atomic.Bool
 	inFlight atomic.Int64
@@ -29,7 +34,8 @@ type Node struct {
 }
 
 func (c *Cluster) dial(rn *registry.Node) (*Node, error) {
-	n := &Node{Registry: rn, cluster: c, hash: hashOf(rn.Id)}
+	n := &Node{Registry: rn, cluster: c, hash: hashOf(rn.Id), place: follow.PlaceOf(rn)}
+	n.calls = c.counted(n.place.Datacenter)
 	n.min, n.max = c.cfg.EjectMin, c.cfg.EjectMax
 	n.wake, n.gone = make(chan struct{}, 1), make(chan struct{})
 	var dial []grpc.DialOption // before what Dial says, so that it wins
@@ -57,9 +63,11 @@ func (n *Node) attend() {
 		case connectivity.Ready:
 			n.up.Store(true)
 			n.down.Store(false)
+			n.known.Store(true)
 		case connectivity.TransientFailure:
 			n.up.Store(false)
 			n.down.Store(true)
+			n.known.Store(true)
 		case connectivity.Idle:
 			n.up.Store(false)
 			n.Conn.Connect()
@@ -84,6 +92,9 @@ func (n *Node) Begin() bool {
 	if n.retired.Load() {
 		n.End()
 		return false
+	}
+	if n.calls != nil {
+		n.calls.Add(1)
 	}
 	return true
 }

@@ -21,6 +21,7 @@ type Want struct {
 	Strategy Strategy
 	Key      string  // calls of one key go to one node, as long as it is not overloaded
 	Tried    []*Node // avoided while there is another
+	Beyond   bool    // rather another datacenter's node than one that was tried
 	Now      int64   // on Clock; 0: it is asked
 }
 
@@ -83,8 +84,11 @@ func (c *Cluster) Choose(w Want) *Node {
 
 // choose gives nil when no node has a connection.
 func (c *Cluster) choose(w Want) *Node {
-	nodes := c.Nodes()
-	now := w.Now
+	v := c.view.Load()
+	nodes, now := v.use, w.Now
+	if n := v.nearer(w); n != nil {
+		return n
+	}
 	switch {
 	case len(w.Tried) > 0:
 	case len(nodes) == 1 && nodes[0].usable():
@@ -109,6 +113,9 @@ func (c *Cluster) choose(w Want) *Node {
 			}
 			good = append(good, n)
 		}
+	}
+	if len(good) == 0 && w.Beyond {
+		good = v.beyond(w)
 	}
 	// Nobody is left but those set aside or those that failed this very call: better one of them than nobody.
 	for pass := 0; len(good) == 0 && pass < 3; pass++ {

@@ -214,6 +214,7 @@ func (n *Node) ask() {
 
 func (n *Node) falls(heard time.Time) {
 	if !n.silent.Swap(true) {
+		n.cluster.bump()
 		n.cluster.event(Silent)
 		n.cluster.cfg.Log.Warn("a node is silent", slog.String("service", n.cluster.cfg.Service), slog.String("node", n.Registry.Id))
 	}
