@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/url"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -101,6 +102,12 @@ func misfired(t *testing.T, rendered []byte, scalers map[string]map[string]param
 					r.fault(m, "%s needs %s", trigger.Type, name)
 				}
 			}
+			for _, key := range []string{"host", "serverAddress"} {
+				at, err := url.Parse(trigger.Metadata[key])
+				if trigger.Metadata[key] != "" && (err != nil || !strings.Contains(at.Hostname(), ".")) {
+					r.fault(m, "KEDA does not find %s: it is of another namespace", trigger.Metadata[key])
+				}
+			}
 			if mode := trigger.Metadata["mode"]; trigger.Type == "rabbitmq" && (mode != "QueueLength" || trigger.Metadata["value"] == "") {
 				r.fault(m, "rabbitmq asked by AMQP knows a QueueLength with its value, not %q", mode)
 			}
@@ -133,6 +140,7 @@ func TestTriggers(t *testing.T) {
 		"a field of no such name":    {"queueName:", "queue:", "rabbitmq does not take queue by its triggerMetadata"},
 		"a field that is required":   {"queueName:", "vhostName:", "rabbitmq needs queueName"},
 		"a host by no variable":      {"queueName:", "queueNameFromEnv:", "rabbitmq does not take queueNameFromEnv by its resolvedEnv"},
+		"a host of this namespace":   {"serverAddress: \"http://prometheus-operated.monitoring.svc:9090\"", "serverAddress: http://prometheus:9090", "does not find http://prometheus:9090"},
 		"no host":                    {"host: ", "operation: ", "rabbitmq needs host"},
 		"a password for all to read": {"protocol: amqp", "password: amqp", "rabbitmq does not take password by its triggerMetadata"},
 		"a secret that is not taken": {"parameter: username", "parameter: user", "rabbitmq does not take user by its authParams"},

@@ -1,4 +1,5 @@
-{{/* Where what Calotype stands on is reached: yours, or the parts for trying. Neither, or both, is a mistake that is told at once. */}}
+{{/* Where what Calotype stands on is reached: yours, or the parts for trying. Neither, or both, is a mistake that is told at once. The broker is named
+with its namespace, as KEDA asks it from another. */}}
 {{- define "calotype.backends" -}}
 {{- $v := .Values -}}
 {{- $dev := printf "%s-dev" (include "calotype.fullname" .) -}}
@@ -14,7 +15,7 @@
 {{- if not $v.secrets.name }}{{ $faults = append $faults "secrets.name: there must be one" }}{{ end -}}
 {{- if $faults }}{{ fail (printf "\n- %s\n" (join "\n- " $faults)) }}{{ end -}}
 registry: {{ toJson (ternary (list (printf "%s-consul:8500" $dev)) $v.registry.addresses $v.dev.consul.enabled) }}
-rabbitmq: {{ toJson (ternary (list (printf "amqp://%s-rabbitmq:5672/" $dev)) $v.rabbitmq.urls $v.dev.rabbitmq.enabled) }}
+rabbitmq: {{ toJson (ternary (list (printf "amqp://%s-rabbitmq.%s.svc:5672/" $dev .Release.Namespace)) $v.rabbitmq.urls $v.dev.rabbitmq.enabled) }}
 postgres: {{ toJson (ternary (printf "postgres://calotype@%s-postgres:5432/calotype?sslmode=disable" $dev) $v.postgres.url $v.dev.postgres.enabled) }}
 s3: {{ toJson (ternary (list (printf "http://%s-s3:7070" $dev)) $v.s3.endpoints $v.dev.s3.enabled) }}
 {{- end }}
