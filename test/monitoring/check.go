@@ -3,9 +3,14 @@ package monitoring
 import (
 	"context"
 	"fmt"
-	"maps"
+	"regexp"
 	"slices"
 	"strings"
+)
+
+var (
+	ours    = regexp.MustCompile(`\b(?:calotype|go_sql)_[a-z0-9_]+[a-z0-9]\b`)
+	heading = regexp.MustCompile(`(?m)^### (Calotype\w+)$`)
 )
 
 // quiet are the panels that have nothing to show while all is well.
@@ -39,7 +44,7 @@ func (s Shipped) Alarms() []string {
 			problems = append(problems, r.Alert+" has no summary")
 		}
 	}
-	for name := range maps.Keys(explained) {
+	for name := range explained {
 		if !slices.Contains(names, name) {
 			problems = append(problems, "docs/operations.md explains "+name+", which no rule raises")
 		}
@@ -49,7 +54,7 @@ func (s Shipped) Alarms() []string {
 }
 
 // Answers tells what a Prometheus that watches a whole suite cannot answer as it should: an expression that it does not understand, a metric
-// that nobody tells or has not the label by which it is chosen, and a panel that shows nothing.
+// that nobody tells or has not the label by which it is chosen, a series that an alarm awaits the first increase of, and a panel that shows nothing.
 func (s Shipped) Answers(ctx context.Context, p *Prometheus) []string {
 	all, err := s.Expressions()
 	if err != nil {
@@ -85,6 +90,13 @@ func (s Shipped) Answers(ctx context.Context, p *Prometheus) []string {
 				if !missing && !slices.Contains(labels[name], l) {
 					tell("%s: %s has no label %s but %v", e.Where, name, l, labels[name])
 				}
+			}
+		}
+		for _, series := range Awaited(e.Text) {
+			if n, err := p.Ask(ctx, series); err != nil {
+				tell("%s: %v", e.Where, err)
+			} else if n == 0 && !missing {
+				tell("%s: nobody tells %s before it happens", e.Where, series)
 			}
 		}
 		if e.Panel && n == 0 && !missing && !slices.Contains(quiet, e.Where) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -101,6 +102,8 @@ func (s *suite) watch(shipped Shipped) *Prometheus {
 	return p
 }
 
+var noLabel = regexp.MustCompile(`[^a-zA-Z0-9_]`) // what a label's name may not hold
+
 // discover writes down what Consul's discovery would give: every service that the token may see, in Prometheus' names.
 func (s *suite) discover(targets string) {
 	s.t.Helper()
@@ -125,7 +128,7 @@ func (s *suite) discover(targets string) {
 					"__meta_consul_service_port": fmt.Sprint(n.Service.Port), "__meta_consul_node": n.Node.Node,
 				}
 				for k, v := range n.Service.Meta {
-					labels["__meta_consul_service_metadata_"+k] = v
+					labels["__meta_consul_service_metadata_"+noLabel.ReplaceAllString(k, "_")] = v
 				}
 				groups = append(groups, group{Targets: []string{fmt.Sprintf("%s:%d", n.Service.Address, n.Service.Port)}, Labels: labels})
 			}

@@ -94,7 +94,9 @@ func newCounts() *Counts {
 			c.ended.WithLabelValues(string(s))
 		}
 	}
-	c.rejected.WithLabelValues("BACKLOG_FULL")
+	for _, reason := range []string{"BACKLOG_FULL", "STORE_UNAVAILABLE", "STORE_FAILED"} { // an alarm sees the first of them only if there was a 0 before
+		c.rejected.WithLabelValues(reason)
+	}
 	c.postponed.WithLabelValues("UNAVAILABLE")
 	c.requeued.WithLabelValues()
 	c.retried.WithLabelValues()

@@ -30,6 +30,16 @@ func (w *world) metric(name, label string) (value float64, seen uint64, sum floa
 	return 0, 0, 0
 }
 
+// What an alarm looks for is told before it happens: of a counter that begins at 1 Prometheus sees no increase.
+func TestRefusalsAreToldFromTheStart(t *testing.T) {
+	w := begin(t)
+	for _, reason := range []string{"BACKLOG_FULL", "STORE_UNAVAILABLE", "STORE_FAILED"} {
+		if n, _, _ := w.metric("calotype_jobs_rejected_total", reason); n != 0 {
+			t.Errorf("%v were refused with %s", n, reason)
+		}
+	}
+}
+
 // Whether the beginning of an attempt is told or, as of short work, only its end: how long a job waited for its first one is known.
 func TestWaitIsCounted(t *testing.T) {
 	for name, kinds := range map[string][]job.ReportKind{
