@@ -2,10 +2,12 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // echo answers with the headers that came.
@@ -35,8 +37,11 @@ func TestEveryRequestHasAnIDAndATrace(t *testing.T) {
 	}
 	line := e.logged(id)
 	if line["trace.id"] != m[1] || line["url.path"] != "/v1/x" || line["http.request.method"] != "GET" || line["http.response.status_code"] != 200.0 ||
-		line["client.address"] != "127.0.0.1" || line["event.dataset"] != "nginx.access" || line["upstream.status"] != "200" {
+		line["client.address"] != "127.0.0.1" || line["event.dataset"] != "nginx.access" || line["calotype.upstream.status"] != "200" {
 		t.Errorf("the log says %v", line)
+	}
+	if at, err := time.Parse("2006-01-02T15:04:05.000Z07:00", fmt.Sprint(line["@timestamp"])); err != nil || time.Since(at).Abs() > time.Minute {
+		t.Errorf("it was at %v: %v", line["@timestamp"], err)
 	}
 	if d, ok := line["event.duration"].(float64); !ok || d < 0 || d > 60e9 {
 		t.Errorf("it took %v ns", line["event.duration"])

@@ -27,6 +27,7 @@ type Process struct {
 	path  string
 	args  []string
 	env   []string                    // beside the test's own
+	out   *os.File                    // nil: the log
 	ready func(context.Context) error // nil once it serves
 	log   string
 	from  int64 // where in the log the run under way begins
@@ -58,16 +59,17 @@ func start(t testing.TB, program string, ports int, configure func(ports []int) 
 
 // Program is a binary that a test runs as it is.
 type Program struct {
-	Path  string
-	Args  []string
-	Env   []string                              // beside the test's own, "NAME=value"
-	Ready func(context.Context, *Process) error // nil once it serves
+	Path   string
+	Args   []string
+	Env    []string                              // beside the test's own, "NAME=value"
+	Output *os.File                              // where it writes; nil: a log that is shown when the test fails
+	Ready  func(context.Context, *Process) error // nil once it serves
 }
 
 // Run runs a program for as long as the test lasts, and returns when it is ready.
 func Run(t testing.TB, program Program) *Process {
 	t.Helper()
-	p := &Process{t: t, path: program.Path, args: program.Args, env: program.Env, log: filepath.Join(t.TempDir(), filepath.Base(program.Path)+".log")}
+	p := &Process{t: t, path: program.Path, args: program.Args, env: program.Env, out: program.Output, log: filepath.Join(t.TempDir(), filepath.Base(program.Path)+".log")}
 	p.ready = func(ctx context.Context) error { return program.Ready(ctx, p) }
 	t.Cleanup(p.cleanup)
 	if err := p.run(); err != nil {
@@ -141,6 +143,9 @@ func (p *Process) run() error {
 	p.cmd = exec.Command(p.path, p.args...) //nolint:noctx // outlives any context of the test's; cleanup ends it
 	p.cmd.Env = append(p.cmd.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if p.out != nil {
+		p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	}
 	p.cmd.SysProcAttr = dieWithTest()
 	started, exited := make(chan error), make(chan struct{})
 	go func(cmd *exec.Cmd) {

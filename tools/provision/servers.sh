@@ -1,6 +1,6 @@
 #!/bin/sh
-# servers.sh [consul] [etcd] [jaeger] [s3] [rabbitmq] [postgres] [nginx] [prometheus] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
-# One that is on the PATH is taken as it is. Consul, etcd, Jaeger and an S3 (versitygw) are built from their Go modules, at the versions below, once a machine,
+# servers.sh [consul] [etcd] [jaeger] [s3] [filebeat] [zincsearch] [rabbitmq] [postgres] [nginx] [prometheus] [redis]: gets the real servers that the tests run, and prints the folder of those it keeps.
+# One that is on the PATH is taken as it is. Consul, etcd, Jaeger, an S3 (versitygw), Filebeat and a store for its lines (ZincSearch) are built from their Go modules, at the versions below, once a machine,
 # into $CALOTYPE_TOOLS (by default calotype/bin in the user's cache folder); packages.sh gets the others. Redis is only
 # compared with, by the benchmarks: it is not among those that are got when none is named.
 set -eu
@@ -9,6 +9,8 @@ consul_version=v1.20.1
 etcd_version=v3.5.21
 jaeger_version=v1.76.0
 s3_version=v1.8.0
+filebeat_version=v7.17.29
+zincsearch_version=v0.4.10
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=${CALOTYPE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/calotype/bin}
@@ -56,7 +58,26 @@ build_s3() {
   go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/versitygw
 }
 
-[ $# -gt 0 ] || set -- consul etcd jaeger s3 rabbitmq postgres nginx prometheus
+# What finds containers by Docker's and Kubernetes' interfaces, and Kafka, is left out: it is half of the code, and nothing here asks for it.
+build_filebeat() {
+  source=$(unpack github.com/elastic/beats/v7 $filebeat_version) && cd "$source" || return 1
+  rm libbeat/cmd/instance/imports_docker.go filebeat/autodiscover/defaults.go || return 1
+  for part in filebeat/autodiscover/imports.go filebeat/beater/filebeat.go filebeat/input/default-inputs/inputs.go libbeat/publisher/includes/includes.go; do
+    sed '/providers\/docker"/d; /providers\/kubernetes"/d; /add_kubernetes_metadata"/d; /put[s]*\/kafka"/d; /kafka\.Plugin()/d' $part >part.go && mv part.go $part || return 1
+  done
+  go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./filebeat
+}
+
+# Its console is not in the module; its profiler does not know Go 1.26.
+build_zincsearch() {
+  source=$(unpack github.com/zincsearch/zincsearch $zincsearch_version) && cd "$source" || return 1
+  mkdir -p web/dist && echo '<!doctype html>' >web/dist/index.html || return 1
+  main=cmd/zincsearch/main.go
+  sed '/^func profiling/,/^}/d; /^[[:space:]]profiling()$/d; /pyroscope-io\//d; /^[[:space:]]"strings"$/d' $main >main.go.new && mv main.go.new $main || return 1
+  go build -trimpath -ldflags '-s -w' -o "$out/.new.$$" ./cmd/zincsearch
+}
+
+[ $# -gt 0 ] || set -- consul etcd jaeger s3 filebeat zincsearch rabbitmq postgres nginx prometheus
 mkdir -p "$out"
 for name; do
   case $name in
@@ -64,6 +85,8 @@ for name; do
   etcd) binary=etcd version=$etcd_version minutes=2 ;;
   jaeger) binary=jaeger-all-in-one version=$jaeger_version minutes=4 ;;
   s3) binary=versitygw version=$s3_version minutes=3 ;;
+  filebeat) binary=filebeat version=$filebeat_version minutes=1 ;;
+  zincsearch) binary=zincsearch version=$zincsearch_version minutes=2 ;;
   rabbitmq|postgres|nginx|prometheus|redis) packaged="$packaged $name"; continue ;;
   *) say "servers.sh: no server called $name"; exit 2 ;;
   esac

@@ -1,0 +1,199 @@
+package logs
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	storagev1 "calotype/proto/storage/v1"
+)
+
+func write(name, text string) error { return os.WriteFile(name, []byte(text), 0o600) }
+
+const (
+	request = "the-story-of.1"
+	failing = "the-failure-of.1"
+	indexed = "logs"
+)
+
+// TestEveryLineArrives has a whole cluster work while a real Filebeat, configured as it is shipped, brings what it writes into a store. Store
+// and shipper are killed with -9, files turn over, and a container is replaced meanwhile: no line is lost, and none is there twice. Then an
+// upload's whole story is found by its request id, and everything that is shipped for Kibana is asked.
+func TestEveryLineArrives(t *testing.T) {
+	shipped, err := Load("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	to := newStore(t)
+	to.begin(t, shipped, indexed)
+	c := start(t)
+	shipper := c.ship(shipped[Shipper], to, indexed)
+	broker := c.engine.container("calotype-rabbitmq-1-1", "rabbitmq-1", project)
+	broker.write("2026-01-01 [notice] <0.1.0> text of a program that is none of ours")
+	broker.write(strings.Repeat("a line that Docker cuts ", 2000) + ".")
+	c.engine.container("other-web-1", "web", "other").write("of a project that is none of ours")
+	t.Logf("cluster, store and shipper are there after %v", time.Since(began).Round(time.Second))
+
+	trace, image, job := c.upload(request)
+	c.fail(image, failing)
+	c.greet()
+	c.talk()
+	arrived(t, to, "the first lines", c.engine)
+
+	to.Kill()
+	c.talk()
+	c.replace("image-worker") // while nobody takes what it said last
+	c.talk()
+	to.Start()
+	arrived(t, to, "what was written while the store was away", c.engine)
+
+	shipper.Kill()
+	turned := c.talk()
+	shipper.Start()
+	shipper.Kill() // at any moment
+	c.talk()
+	shipper.Start()
+	c.stop()
+	arrived(t, to, "what was written while the shipper was away", c.engine)
+
+	found, _, err := to.find(t.Context(), indexed, everything(), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := c.engine.lines()
+	lost, twice, strange := Compare(written, found)
+	t.Logf("lines written %d, found %d, lost lines %d, twice %d; %d files turned over; after %v", len(written), len(found), len(lost), len(twice), turned, time.Since(began).Round(time.Second))
+	for what, lines := range map[string][]string{"lost": lost, "twice": twice, "strange": strange} {
+		for _, l := range lines[:min(3, len(lines))] {
+			t.Errorf("%s: %s", what, l)
+		}
+	}
+
+	story, _, err := to.find(t.Context(), indexed, about("http.request.id", request), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range Story(story, Upload, request, trace, job) {
+		t.Error(p)
+	}
+	for _, l := range story {
+		t.Logf("%-24s %-22s %s %s", l.Text("@timestamp"), l.Text("service.name"), l.Text("message"), l.Text("calotype.job.id"))
+	}
+	for _, p := range shipped.Problems(found) {
+		t.Error(p)
+	}
+	if !t.Failed() {
+		mistakes(t, shipped, written, found)
+		storyMistakes(t, story, trace, job)
+	}
+}
+
+// arrived waits until the store has as many lines as were written.
+func arrived(t *testing.T, to *store, what string, from *engine) {
+	t.Helper()
+	eventually(t, what+" are in the store", func(ctx context.Context) error {
+		_, have, err := to.find(ctx, indexed, everything(), 1)
+		if want := len(from.lines()); err == nil && have < want {
+			err = fmt.Errorf("%d of %d", have, want)
+		}
+		return err
+	})
+}
+
+// greet makes a call by gRPC, of which all that matters is that it is answered.
+func (c *cluster) greet() {
+	c.t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+c.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c.must(err)
+	defer conn.Close()
+	eventually(c.t, "a call that ends", func(ctx context.Context) error {
+		_, err := storagev1.NewStorageClient(conn).Stat(ctx, &storagev1.StatRequest{})
+		if status.Code(err) == codes.Unavailable {
+			return err
+		}
+		return nil
+	})
+}
+
+// talk makes requests until some files have turned over, of which it tells.
+func (c *cluster) talk() (turned int) {
+	c.t.Helper()
+	before := c.engine.turned()
+	eventually(c.t, "files turn over", func(ctx context.Context) error {
+		for n := range 20 {
+			if _, _, err := c.ask(ctx, http.MethodGet, fmt.Sprintf("%s/v1/images?page_size=%d", c.base, n+1), nil); err != nil {
+				return err
+			}
+		}
+		if turned = c.engine.turned() - before; turned < 2 {
+			return fmt.Errorf("%d have", turned)
+		}
+		return nil
+	})
+	return turned
+}
+
+// replace ends a service's container, takes it away with its files, and starts another.
+func (c *cluster) replace(name string) {
+	c.t.Helper()
+	old := c.nodes[name]
+	old.leave()
+	old.container.remove()
+	c.run(name, 2)
+}
+
+// begin gives the store an index with the template's fields, in its own words.
+func (s *store) begin(t *testing.T, shipped Shipped, index string) {
+	t.Helper()
+	template, err := shipped.template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]string{"keyword": "keyword", "match_only_text": "text", "long": "numeric", "date": "date"}
+	properties := map[string]any{}
+	for field, is := range template.types() {
+		properties[field] = map[string]any{"type": words[is]}
+	}
+	if err := s.ask(t.Context(), http.MethodPut, "/"+index, map[string]any{"mappings": map[string]any{"properties": properties}}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestShipperOfAnotherForm sees that a shipper which does not take lines apart is found out.
+func TestShipperOfAnotherForm(t *testing.T) {
+	shipped, err := Load("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := newStore(t)
+	to.begin(t, shipped, indexed)
+	c := &cluster{t: t, engine: &engine{t: t, folder: t.TempDir()}}
+	c.engine.container("calotype-gateway-1", "gateway", project).write(`{"@timestamp":"2026-01-01T00:00:00.5Z","message":"request","http.request.id":"` + request + `"}`)
+	at := strings.Index(shipped[Shipper], "      - ndjson:")
+	if at < 0 {
+		t.Fatal("there is no ndjson")
+	}
+	before, rest, _ := strings.Cut(shipped[Shipper][at:], "\n")
+	_ = c.ship(shipped[Shipper][:at]+rest, to, indexed)
+	arrived(t, to, "the line", c.engine)
+	found, _, err := to.find(t.Context(), indexed, everything(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lost, _, strange := Compare(c.engine.lines(), found); len(lost) != 1 || len(strange) != 1 {
+		t.Errorf("without %q all is as it was: %v", before, found)
+	}
+	if story, _, err := to.find(t.Context(), indexed, about("http.request.id", request), 10); err != nil || len(story) > 0 {
+		t.Errorf("without %q it is found by its id: %v %v", before, story, err)
+	}
+}
