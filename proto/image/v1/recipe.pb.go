@@ -150,6 +150,7 @@ type Operation struct {
 	//	*Operation_Adjust
 	//	*Operation_Pixelate
 	//	*Operation_Frame
+	//	*Operation_Trim
 	Op            isOperation_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -273,6 +274,15 @@ func (x *Operation) GetFrame() *Frame {
 	return nil
 }
 
+func (x *Operation) GetTrim() *Trim {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Trim); ok {
+			return x.Trim
+		}
+	}
+	return nil
+}
+
 type isOperation_Op interface {
 	isOperation_Op()
 }
@@ -322,6 +332,11 @@ type Operation_Frame struct {
 	Frame *Frame `protobuf:"bytes,9,opt,name=frame,proto3,oneof"`
 }
 
+type Operation_Trim struct {
+	// Cuts edges of one colour off.
+	Trim *Trim `protobuf:"bytes,10,opt,name=trim,proto3,oneof"`
+}
+
 func (*Operation_Resize) isOperation_Op() {}
 
 func (*Operation_Crop) isOperation_Op() {}
@@ -340,6 +355,8 @@ func (*Operation_Pixelate) isOperation_Op() {}
 
 func (*Operation_Frame) isOperation_Op() {}
 
+func (*Operation_Trim) isOperation_Op() {}
+
 // Resize changes the size. With one of width and height, the other follows from the aspect ratio.
 type Resize struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -357,8 +374,10 @@ type Resize struct {
 	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
 	// For fill and pad: see Crop.gravity. Empty means "center".
 	Gravity string `protobuf:"bytes,4,opt,name=gravity,proto3" json:"gravity,omitempty"`
-	// For pad: see Output.background. Empty means what the output's background is.
-	Background    string `protobuf:"bytes,5,opt,name=background,proto3" json:"background,omitempty"`
+	// For pad: see Output.background. Empty means what the output's background is; "blurred" the picture itself, larger and out of focus.
+	Background string `protobuf:"bytes,5,opt,name=background,proto3" json:"background,omitempty"`
+	// With gravity "xy_center".
+	Focus         *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -428,6 +447,13 @@ func (x *Resize) GetBackground() string {
 	return ""
 }
 
+func (x *Resize) GetFocus() *Point {
+	if x != nil {
+		return x.Focus
+	}
+	return nil
+}
+
 // Crop cuts out a part of width x height pixels; where the picture is smaller, what there is.
 type Crop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -436,12 +462,14 @@ type Crop struct {
 	// Pixels, 1..16384.
 	Height int32 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
 	// What is kept: "center" (the meaning of empty), "north", "north_east", "east", "south_east", "south", "south_west", "west",
-	// "north_west", or "auto" (the part that draws attention), for Crop also "xy" (by x and y).
+	// "north_west", or "auto" (the part that draws attention), "xy_center" (the part around focus), for Crop also "xy" (by x and y).
 	Gravity string `protobuf:"bytes,3,opt,name=gravity,proto3" json:"gravity,omitempty"`
 	// With gravity "xy": pixels from the left edge.
 	X int32 `protobuf:"varint,4,opt,name=x,proto3" json:"x,omitempty"`
 	// With gravity "xy": pixels from the top edge.
-	Y             int32 `protobuf:"varint,5,opt,name=y,proto3" json:"y,omitempty"`
+	Y int32 `protobuf:"varint,5,opt,name=y,proto3" json:"y,omitempty"`
+	// With gravity "xy_center".
+	Focus         *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -511,6 +539,123 @@ func (x *Crop) GetY() int32 {
 	return 0
 }
 
+func (x *Crop) GetFocus() *Point {
+	if x != nil {
+		return x.Focus
+	}
+	return nil
+}
+
+// Point is a place in the picture as it is before the operation.
+type Point struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the left edge: a part of the width, 0..1, or pixels.
+	X float64 `protobuf:"fixed64,1,opt,name=x,proto3" json:"x,omitempty"`
+	// From the top edge: a part of the height, 0..1, or pixels.
+	Y float64 `protobuf:"fixed64,2,opt,name=y,proto3" json:"y,omitempty"`
+	// True when x and y are pixels.
+	Pixels        bool `protobuf:"varint,3,opt,name=pixels,proto3" json:"pixels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Point) Reset() {
+	*x = Point{}
+	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Point) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Point) ProtoMessage() {}
+
+func (x *Point) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Point.ProtoReflect.Descriptor instead.
+func (*Point) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Point) GetX() float64 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Point) GetY() float64 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Point) GetPixels() bool {
+	if x != nil {
+		return x.Pixels
+	}
+	return false
+}
+
+// Trim cuts off the edges that have the colour of the left upper corner, or are as transparent as it is.
+type Trim struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How far a colour may be from the corner's, 1..100 of 255; 0 means 10.
+	Tolerance     int32 `protobuf:"varint,1,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trim) Reset() {
+	*x = Trim{}
+	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trim) ProtoMessage() {}
+
+func (x *Trim) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trim.ProtoReflect.Descriptor instead.
+func (*Trim) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Trim) GetTolerance() int32 {
+	if x != nil {
+		return x.Tolerance
+	}
+	return 0
+}
+
 // Rotate turns clockwise.
 type Rotate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -522,7 +667,7 @@ type Rotate struct {
 
 func (x *Rotate) Reset() {
 	*x = Rotate{}
-	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	mi := &file_image_v1_recipe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +679,7 @@ func (x *Rotate) String() string {
 func (*Rotate) ProtoMessage() {}
 
 func (x *Rotate) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	mi := &file_image_v1_recipe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +692,7 @@ func (x *Rotate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rotate.ProtoReflect.Descriptor instead.
 func (*Rotate) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{5}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Rotate) GetAngle() int32 {
@@ -568,7 +713,7 @@ type Flip struct {
 
 func (x *Flip) Reset() {
 	*x = Flip{}
-	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	mi := &file_image_v1_recipe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +725,7 @@ func (x *Flip) String() string {
 func (*Flip) ProtoMessage() {}
 
 func (x *Flip) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	mi := &file_image_v1_recipe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +738,7 @@ func (x *Flip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Flip.ProtoReflect.Descriptor instead.
 func (*Flip) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{6}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Flip) GetDirection() string {
@@ -614,7 +759,7 @@ type Blur struct {
 
 func (x *Blur) Reset() {
 	*x = Blur{}
-	mi := &file_image_v1_recipe_proto_msgTypes[7]
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +771,7 @@ func (x *Blur) String() string {
 func (*Blur) ProtoMessage() {}
 
 func (x *Blur) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[7]
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +784,7 @@ func (x *Blur) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blur.ProtoReflect.Descriptor instead.
 func (*Blur) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{7}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Blur) GetSigma() float64 {
@@ -660,7 +805,7 @@ type Sharpen struct {
 
 func (x *Sharpen) Reset() {
 	*x = Sharpen{}
-	mi := &file_image_v1_recipe_proto_msgTypes[8]
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -672,7 +817,7 @@ func (x *Sharpen) String() string {
 func (*Sharpen) ProtoMessage() {}
 
 func (x *Sharpen) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[8]
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -685,7 +830,7 @@ func (x *Sharpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sharpen.ProtoReflect.Descriptor instead.
 func (*Sharpen) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{8}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Sharpen) GetSigma() float64 {
@@ -721,7 +866,7 @@ type Adjust struct {
 
 func (x *Adjust) Reset() {
 	*x = Adjust{}
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +878,7 @@ func (x *Adjust) String() string {
 func (*Adjust) ProtoMessage() {}
 
 func (x *Adjust) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +891,7 @@ func (x *Adjust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adjust.ProtoReflect.Descriptor instead.
 func (*Adjust) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Adjust) GetEffect() string {
@@ -790,7 +935,7 @@ type Pixelate struct {
 
 func (x *Pixelate) Reset() {
 	*x = Pixelate{}
-	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +947,7 @@ func (x *Pixelate) String() string {
 func (*Pixelate) ProtoMessage() {}
 
 func (x *Pixelate) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +960,7 @@ func (x *Pixelate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pixelate.ProtoReflect.Descriptor instead.
 func (*Pixelate) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{10}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Pixelate) GetSize() int32 {
@@ -849,7 +994,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +1006,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +1019,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{11}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Region) GetX() int32 {
@@ -923,7 +1068,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	mi := &file_image_v1_recipe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -935,7 +1080,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	mi := &file_image_v1_recipe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1093,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{12}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Frame) GetRadii() []int32 {
@@ -1012,7 +1157,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_image_v1_recipe_proto_msgTypes[13]
+	mi := &file_image_v1_recipe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1169,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[13]
+	mi := &file_image_v1_recipe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1182,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{13}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Output) GetFormat() string {
@@ -1122,7 +1267,7 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x02 \x03(\v2\x13.image.v1.OperationR\n" +
 	"operations\x12(\n" +
-	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\"\x91\x03\n" +
+	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\"\xb7\x03\n" +
 	"\tOperation\x12*\n" +
 	"\x06resize\x18\x01 \x01(\v2\x10.image.v1.ResizeH\x00R\x06resize\x12$\n" +
 	"\x04crop\x18\x02 \x01(\v2\x0e.image.v1.CropH\x00R\x04crop\x12*\n" +
@@ -1132,8 +1277,10 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\asharpen\x18\x06 \x01(\v2\x11.image.v1.SharpenH\x00R\asharpen\x12*\n" +
 	"\x06adjust\x18\a \x01(\v2\x10.image.v1.AdjustH\x00R\x06adjust\x120\n" +
 	"\bpixelate\x18\b \x01(\v2\x12.image.v1.PixelateH\x00R\bpixelate\x12'\n" +
-	"\x05frame\x18\t \x01(\v2\x0f.image.v1.FrameH\x00R\x05frameB\x04\n" +
-	"\x02op\"\x84\x01\n" +
+	"\x05frame\x18\t \x01(\v2\x0f.image.v1.FrameH\x00R\x05frame\x12$\n" +
+	"\x04trim\x18\n" +
+	" \x01(\v2\x0e.image.v1.TrimH\x00R\x04trimB\x04\n" +
+	"\x02op\"\xab\x01\n" +
 	"\x06Resize\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
@@ -1141,13 +1288,21 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\agravity\x18\x04 \x01(\tR\agravity\x12\x1e\n" +
 	"\n" +
 	"background\x18\x05 \x01(\tR\n" +
-	"background\"j\n" +
+	"background\x12%\n" +
+	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\"\x91\x01\n" +
 	"\x04Crop\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x18\n" +
 	"\agravity\x18\x03 \x01(\tR\agravity\x12\f\n" +
 	"\x01x\x18\x04 \x01(\x05R\x01x\x12\f\n" +
-	"\x01y\x18\x05 \x01(\x05R\x01y\"\x1e\n" +
+	"\x01y\x18\x05 \x01(\x05R\x01y\x12%\n" +
+	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\";\n" +
+	"\x05Point\x12\f\n" +
+	"\x01x\x18\x01 \x01(\x01R\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\x01R\x01y\x12\x16\n" +
+	"\x06pixels\x18\x03 \x01(\bR\x06pixels\"$\n" +
+	"\x04Trim\x12\x1c\n" +
+	"\ttolerance\x18\x01 \x01(\x05R\ttolerance\"\x1e\n" +
 	"\x06Rotate\x12\x14\n" +
 	"\x05angle\x18\x01 \x01(\x05R\x05angle\"$\n" +
 	"\x04Flip\x12\x1c\n" +
@@ -1201,42 +1356,47 @@ func file_image_v1_recipe_proto_rawDescGZIP() []byte {
 	return file_image_v1_recipe_proto_rawDescData
 }
 
-var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_image_v1_recipe_proto_goTypes = []any{
 	(*Recipe)(nil),    // 0: image.v1.Recipe
 	(*Variant)(nil),   // 1: image.v1.Variant
 	(*Operation)(nil), // 2: image.v1.Operation
 	(*Resize)(nil),    // 3: image.v1.Resize
 	(*Crop)(nil),      // 4: image.v1.Crop
-	(*Rotate)(nil),    // 5: image.v1.Rotate
-	(*Flip)(nil),      // 6: image.v1.Flip
-	(*Blur)(nil),      // 7: image.v1.Blur
-	(*Sharpen)(nil),   // 8: image.v1.Sharpen
-	(*Adjust)(nil),    // 9: image.v1.Adjust
-	(*Pixelate)(nil),  // 10: image.v1.Pixelate
-	(*Region)(nil),    // 11: image.v1.Region
-	(*Frame)(nil),     // 12: image.v1.Frame
-	(*Output)(nil),    // 13: image.v1.Output
+	(*Point)(nil),     // 5: image.v1.Point
+	(*Trim)(nil),      // 6: image.v1.Trim
+	(*Rotate)(nil),    // 7: image.v1.Rotate
+	(*Flip)(nil),      // 8: image.v1.Flip
+	(*Blur)(nil),      // 9: image.v1.Blur
+	(*Sharpen)(nil),   // 10: image.v1.Sharpen
+	(*Adjust)(nil),    // 11: image.v1.Adjust
+	(*Pixelate)(nil),  // 12: image.v1.Pixelate
+	(*Region)(nil),    // 13: image.v1.Region
+	(*Frame)(nil),     // 14: image.v1.Frame
+	(*Output)(nil),    // 15: image.v1.Output
 }
 var file_image_v1_recipe_proto_depIdxs = []int32{
 	1,  // 0: image.v1.Recipe.variants:type_name -> image.v1.Variant
 	2,  // 1: image.v1.Variant.operations:type_name -> image.v1.Operation
-	13, // 2: image.v1.Variant.output:type_name -> image.v1.Output
+	15, // 2: image.v1.Variant.output:type_name -> image.v1.Output
 	3,  // 3: image.v1.Operation.resize:type_name -> image.v1.Resize
 	4,  // 4: image.v1.Operation.crop:type_name -> image.v1.Crop
-	5,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
-	6,  // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
-	7,  // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
-	8,  // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
-	9,  // 9: image.v1.Operation.adjust:type_name -> image.v1.Adjust
-	10, // 10: image.v1.Operation.pixelate:type_name -> image.v1.Pixelate
-	12, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
-	11, // 12: image.v1.Pixelate.region:type_name -> image.v1.Region
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
+	8,  // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
+	9,  // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
+	10, // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
+	11, // 9: image.v1.Operation.adjust:type_name -> image.v1.Adjust
+	12, // 10: image.v1.Operation.pixelate:type_name -> image.v1.Pixelate
+	14, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
+	6,  // 12: image.v1.Operation.trim:type_name -> image.v1.Trim
+	5,  // 13: image.v1.Resize.focus:type_name -> image.v1.Point
+	5,  // 14: image.v1.Crop.focus:type_name -> image.v1.Point
+	13, // 15: image.v1.Pixelate.region:type_name -> image.v1.Region
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_recipe_proto_init() }
@@ -1254,6 +1414,7 @@ func file_image_v1_recipe_proto_init() {
 		(*Operation_Adjust)(nil),
 		(*Operation_Pixelate)(nil),
 		(*Operation_Frame)(nil),
+		(*Operation_Trim)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1261,7 +1422,7 @@ func file_image_v1_recipe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_recipe_proto_rawDesc), len(file_image_v1_recipe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -61,6 +61,9 @@ func cut(c recipe.Crop, in size) (rect, error) {
 		return rect{c.X, c.Y, min(c.Width, in.w-c.X), min(c.Height, in.h-c.Y)}, nil
 	}
 	part := size{min(c.Width, in.w), min(c.Height, in.h)}
+	if c.Gravity == recipe.XYCenter {
+		return around(c.Focus, in, in, part)
+	}
 	x, y := place(c.Gravity, in.w-part.w, in.h-part.h)
 	return rect{x, y, part.w, part.h}, nil
 }
@@ -71,6 +74,18 @@ func part(r recipe.Region, in size) (rect, error) {
 		return rect{0, 0, in.w, in.h}, nil
 	}
 	return cut(recipe.Crop{Gravity: recipe.XY, X: r.X, Y: r.Y, Width: r.Width, Height: r.Height}, in)
+}
+
+// around gives the part that is nearest to having a point in its middle; the point is one of a picture which has been brought to a size.
+func around(p recipe.Point, in, to, part size) (rect, error) {
+	x, y := p.In(float64(in.w), float64(in.h))
+	if p.Pixels && (x >= float64(in.w) || y >= float64(in.h)) {
+		return rect{}, fault.New(fault.Invalid, OutsidePicture, "the point %g,%g lies outside the picture of %d x %d pixels", x, y, in.w, in.h)
+	}
+	from := func(at float64, in, to, part int) int {
+		return min(max(int(math.Round(at*float64(to)/float64(in)-float64(part)/2)), 0), to-part)
+	}
+	return rect{from(x, in.w, to.w, part.w), from(y, in.h, to.h, part.h), part.w, part.h}, nil
 }
 
 // bordered gives the size of a framed picture.
@@ -125,6 +140,8 @@ type forecast struct {
 	// enough is the scale, at most 1, to which the original may be reduced beforehand without a loss: that of the first
 	// Resize, when nothing before it counts in pixels of the original.
 	enough float64
+	// trims is true when sizes are only known once there are pixels: they may then be smaller, or of another aspect ratio.
+	trims bool
 	// streams is true when the steps can work on rows as they come, from top to bottom.
 	streams bool
 }
@@ -143,9 +160,16 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 				free = false
 			}
 			f.out = framed(s, before)
-			if s.Mode == recipe.Fill && s.Gravity == recipe.Auto {
+			switch {
+			case s.Mode == recipe.Fill && s.Gravity == recipe.Auto:
 				f.streams = false
 				f.largest = max(f.largest, whole.pixels())
+			case s.Mode == recipe.Fill && s.Gravity == recipe.XYCenter:
+				if _, err := around(s.Focus, before, whole, f.out); err != nil {
+					return f, err
+				}
+			case s.Mode == recipe.Pad && s.Background == recipe.Blurred:
+				f.streams = false // the picture stands in itself
 			}
 		case recipe.Crop:
 			part, err := cut(s, before)
@@ -169,6 +193,8 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 				return f, err
 			}
 			free, f.streams = false, false // a square is as many rows, and a region is put back into the whole
+		case recipe.Trim:
+			free, f.streams, f.trims = false, false, true // all pixels are looked at before the first is made
 		case recipe.Frame:
 			f.out = bordered(s, before)
 			free = false

@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"unsafe"
+
+	"calotype/services/image/internal/recipe"
 )
 
 // libError is what libvips said. Its text is for logs: libvips keeps one error buffer for the whole process, so that with
@@ -181,6 +183,49 @@ func (im picture) attention(part size) rect {
 	}
 	r.x, r.y = int(x), int(y)
 	return r
+}
+
+// content finds what is left when edges of one colour are cut off: all of a picture that has but one.
+func (im picture) content(tolerance int) rect {
+	all := rect{0, 0, im.size().w, im.size().h}
+	if !im.ok() {
+		return all
+	}
+	if tolerance == 0 {
+		tolerance = recipe.DefaultTolerance
+	}
+	var x, y, w, h C.int
+	if C.ct_content(im.p, C.double(tolerance), &x, &y, &w, &h) != 0 {
+		im.a.fail("find the edges")
+		return all
+	}
+	if w == 0 || h == 0 {
+		return all
+	}
+	return rect{int(x), int(y), int(w), int(h)}
+}
+
+// backdrop is the longer side, in pixels, of the copy that is blurred: what is so far out of focus needs no more.
+const backdrop = 96
+
+// within puts a picture at a place of a larger canvas, on itself out of focus. It is computed and kept, as it is read twice.
+func (im picture) within(r rect) picture {
+	im = im.memory()
+	to, have := size{r.w, r.h}, im.size()
+	by := min(1, backdrop/float64(max(to.w, to.h)))
+	small := size{whole(float64(to.w) * by), whole(float64(to.h) * by)}
+	cover := max(float64(small.w)/float64(have.w), float64(small.h)/float64(have.h))
+	full := size{max(small.w, whole(float64(have.w)*cover)), max(small.h, whole(float64(have.h)*cover))}
+	back := im.resize(full).extract(rect{(full.w - small.w) / 2, (full.h - small.h) / 2, small.w, small.h}).blur(backdrop / 24).resize(to)
+	if !back.ok() {
+		return back
+	}
+	return im.do("put before", func(out **C.VipsImage) C.int {
+		if im.hasAlpha() {
+			return C.ct_over(back.p, im.p, C.int(r.x), C.int(r.y), out)
+		}
+		return C.ct_insert(back.p, im.p, C.int(r.x), C.int(r.y), out)
+	})
 }
 
 func (im picture) embed(r rect, background []float64) picture {

@@ -70,19 +70,26 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	if p.forecast, err = foresee(v.Steps, p.from); err != nil {
 		return p, err
 	}
-	limit, most := j.engine.limits.Pixels, c.most(v.Output)
-	switch {
-	case p.largest > limit:
+	if limit := j.engine.limits.Pixels; p.largest > limit {
 		return p, tooLarge("a step makes %s, where at most %s are made", mega(p.largest), mega(limit))
+	}
+	return p, j.fits(p)
+}
+
+// fits refuses a result that is too large for its format.
+func (j *call) fits(p plan) error {
+	c := codecs[p.format]
+	most := c.most(p.Output)
+	switch {
 	case p.out.w > c.side || p.out.h > c.side:
-		return p, tooLarge("%d x %d pixels, where %s holds at most %d on a side", p.out.w, p.out.h, p.format, c.side)
+		return tooLarge("%d x %d pixels, where %s holds at most %d on a side", p.out.w, p.out.h, p.format, c.side)
 	case most > 0 && p.out.pixels() > most:
-		return p, tooLarge("%s as %s, where at most %s are made: make it smaller, or choose jpeg", mega(p.out.pixels()), p.format, mega(most))
+		return tooLarge("%s as %s, where at most %s are made: make it smaller, or choose jpeg", mega(p.out.pixels()), p.format, mega(most))
 	case p.frames > 1 && p.out.pixels()*int64(p.frames) > j.engine.limits.AnimationPixels:
-		return p, tooLarge("%d frames of %d x %d pixels, where at most %s in all are made", p.frames, p.out.w, p.out.h,
+		return tooLarge("%d frames of %d x %d pixels, where at most %s in all are made", p.frames, p.out.w, p.out.h,
 			mega(j.engine.limits.AnimationPixels))
 	}
-	return p, nil
+	return nil
 }
 
 func tooLarge(format string, args ...any) error {

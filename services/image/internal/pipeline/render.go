@@ -185,7 +185,7 @@ func (j *call) variant(p plan, base []canvas, streams bool) error {
 	began := time.Now()
 	a := j.reins.arena()
 	defer a.free()
-	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}}
+	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels}
 	if r.paper[3] == 0 && !codecs[p.format].alpha {
 		r.paper = white
 	}
@@ -195,6 +195,9 @@ func (j *call) variant(p plan, base []canvas, streams bool) error {
 		done = append(done, r.apply(c))
 	}
 	out := done[0].size()
+	if p.out = out; p.trims && a.err == nil {
+		a.err = j.fits(p)
+	}
 	data := frames(a, done).encode(p.Output, p.format, p.out.pixels()*int64(p.frames))
 	if a.err != nil {
 		return j.explain(a, base, p, streams)

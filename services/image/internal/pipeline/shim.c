@@ -234,6 +234,36 @@ int ct_squares(VipsImage *in, int side, VipsImage **out) {
 
 int ct_insert(VipsImage *in, VipsImage *part, int x, int y, VipsImage **out) { return vips_insert(in, part, out, x, y, NULL); }
 
+// What is not as the left upper corner is: where that is transparent, what is less so. A picture of one colour has no content: w is 0.
+int ct_content(VipsImage *in, double tolerance, int *x, int *y, int *w, int *h) {
+	double *corner, clear = 0;
+	int n;
+	VipsImage *seen;
+	if (vips_getpoint(in, &corner, &n, 0, 0, NULL))
+		return -1;
+	gboolean alpha = vips_image_hasalpha(in), hollow = alpha && corner[n - 1] == 0;
+	if (hollow ? vips_extract_band(in, &seen, n - 1, NULL) : vips_copy(in, &seen, NULL)) {
+		g_free(corner);
+		return -1;
+	}
+	VipsArrayDouble *b = hollow ? vips_array_double_new(&clear, 1) : vips_array_double_new(corner, alpha ? n - 1 : n);
+	g_free(corner);
+	int r = vips_find_trim(seen, x, y, w, h, "threshold", tolerance, "background", b, NULL);
+	vips_area_unref(VIPS_AREA(b));
+	g_object_unref(seen);
+	return r;
+}
+
+// Computes by parts of 1, and gives parts of 255.
+int ct_over(VipsImage *in, VipsImage *top, int x, int y, VipsImage **out) {
+	VipsImage *both;
+	if (vips_composite2(in, top, &both, VIPS_BLEND_MODE_OVER, "x", x, "y", y, NULL))
+		return -1;
+	int r = vips_cast(both, out, VIPS_FORMAT_UCHAR, NULL);
+	g_object_unref(both);
+	return r;
+}
+
 // Tables holds 256 bytes for each band, a byte of every band after the other.
 int ct_map(VipsImage *in, const void *tables, VipsImage **out) {
 	VipsImage *lut = vips_image_new_from_memory_copy(tables, (size_t) in->Bands * 256, 256, 1, in->Bands, VIPS_FORMAT_UCHAR), *mapped;

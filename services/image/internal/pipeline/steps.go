@@ -29,6 +29,7 @@ type run struct {
 	steps []recipe.Step
 	paper colour // what Pad fills with when it does not say
 	focus map[int]rect
+	most  int64 // pixels of a picture on the way
 }
 
 func (r *run) apply(c canvas) picture {
@@ -70,13 +71,23 @@ func (r *run) apply(c canvas) picture {
 		case recipe.Frame:
 			c = c.settled()
 			c.picture, c.stands = c.frame(s), bordered(s, c.stands)
+		case recipe.Trim:
+			c = r.trim(i, s, c.settled())
+		}
+		// What was trimmed may come out larger than was foreseen; no pixel is made yet.
+		if n := c.stands.pixels(); n > r.most && c.a.err == nil {
+			c.a.err = tooLarge("a step makes %s, where at most %s are made", mega(n), mega(r.most))
 		}
 	}
 	return c.settled().picture
 }
 
 func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
-	whole := scaled(s, c.stands)
+	before, whole := c.stands, scaled(s, c.stands)
+	if s.Mode == recipe.Fill && s.Gravity == recipe.Auto && whole.pixels() > r.most {
+		c.stands = whole // to be refused
+		return c
+	}
 	c.picture = c.picture.resize(whole)
 	c.stands = whole
 	c = c.settled()
@@ -85,7 +96,14 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		part := size{s.Width, s.Height}
 		x, y := place(s.Gravity, whole.w-part.w, whole.h-part.h)
 		box := rect{x, y, part.w, part.h}
-		if s.Gravity == recipe.Auto && whole != part {
+		switch {
+		case s.Gravity == recipe.XYCenter:
+			var err error
+			if box, err = around(s.Focus, before, whole, part); err != nil {
+				c.a.err = err
+				return c
+			}
+		case s.Gravity == recipe.Auto && whole != part:
 			box, c = r.attend(i, part, c)
 		}
 		c.picture, c.stands = c.extract(box), part
@@ -94,12 +112,16 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		if to == whole {
 			break
 		}
+		x, y := place(s.Gravity, to.w-whole.w, to.h-whole.h)
+		if s.Background == recipe.Blurred {
+			c.picture, c.stands = c.within(rect{x, y, to.w, to.h}), to
+			break
+		}
 		paper := r.paper
 		if s.Background != "" {
 			paper = read(s.Background)
 		}
 		im, values := paper.on(c.picture)
-		x, y := place(s.Gravity, to.w-whole.w, to.h-whole.h)
 		c.picture, c.stands = im.embed(rect{x, y, to.w, to.h}, values), to
 	}
 	return c
@@ -133,4 +155,16 @@ func (r *run) attend(i int, part size, c canvas) (rect, canvas) {
 		r.focus[i] = box
 	}
 	return box, c
+}
+
+// trim cuts off the edges of one colour. An animation is cut as its first frame is, so that it keeps still.
+func (r *run) trim(i int, s recipe.Trim, c canvas) canvas {
+	c.picture = c.memory()
+	box, known := r.focus[i]
+	if !known {
+		box = c.content(s.Tolerance)
+		r.focus[i] = box
+	}
+	c.picture, c.stands = c.extract(box), size{box.w, box.h}
+	return c
 }

@@ -104,7 +104,7 @@ func (s Adjust) idle() bool {
 }
 
 // micro rounds to the digits that the grammar can write, so that what comes by another way has a canonical form too.
-func micro(f float64) float64 { return math.Round(f*1e6) / 1e6 }
+func micro(f float64) float64 { return math.Round(f*1e6)/1e6 + 0 } // and -0 is 0
 
 // canonical writes the effect as Parse reads it.
 func (s Adjust) canonical() string {

@@ -32,15 +32,22 @@ func canonicalStep(s Step) string {
 		o.number("w", s.Width)
 		o.number("h", s.Height)
 		o.gravity(s.Gravity)
+		if s.Gravity == XYCenter {
+			o.point(s.Focus)
+		}
 		o.text("b", string(s.Background))
 	case Crop:
 		o.text("c", "crop")
 		o.number("w", s.Width)
 		o.number("h", s.Height)
-		if s.Gravity == XY {
+		switch s.Gravity {
+		case XY:
 			o.text("x", strconv.Itoa(s.X))
 			o.text("y", strconv.Itoa(s.Y))
-		} else {
+		case XYCenter:
+			o.point(s.Focus)
+			fallthrough
+		default:
 			o.gravity(s.Gravity)
 		}
 	case Rotate:
@@ -57,6 +64,8 @@ func canonicalStep(s Step) string {
 		o.pixelate(s)
 	case Frame:
 		o.frame(s)
+	case Trim:
+		o.trim(s)
 	}
 	return o.String()
 }

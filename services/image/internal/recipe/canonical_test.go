@@ -28,10 +28,14 @@ func TestCanonical(t *testing.T) {
 		"e_sepia/e_grayscale":                           "e_sepia:80/e_grayscale",
 		"e_pixelate_region,w_9,h_8,y_2":                 "e_pixelate_region:5,h_8,w_9,x_0,y_2",
 		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black": "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
-		"r_5:5:5:5/r_max":                               "r_5/r_max",
-		"e_tint:30:FFF/e_negate,w_5":                    "e_tint:30:ffffff/c_limit,w_5/e_negate",
-		"e_duotone:001:white/e_duotone:001:abc:3":       "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
-		"fl_strip_profile.keep_iptc":                    "fl_keep_metadata.strip_profile",
+		"e_trim,w_5": "e_trim:10/c_limit,w_5",
+		"c_fill,w_5,h_6,g_xy_center,x_0.50,y_1.0":   "c_fill,g_xy_center,h_6,w_5,x_0.5,y_1.0",
+		"c_crop,w_5,h_6,g_xy_center,x_3,y_04,dpr_2": "c_crop,g_xy_center,h_12,w_10,x_3,y_4",
+		"c_pad,w_5,h_6,b_blurred/b_white":           "b_blurred,c_pad,h_6,w_5/b_ffffff",
+		"r_5:5:5:5/r_max":                           "r_5/r_max",
+		"e_tint:30:FFF/e_negate,w_5":                "e_tint:30:ffffff/c_limit,w_5/e_negate",
+		"e_duotone:001:white/e_duotone:001:abc:3":   "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
+		"fl_strip_profile.keep_iptc":                "fl_keep_metadata.strip_profile",
 	} {
 		v, err := Parse(text)
 		if err != nil {
@@ -39,6 +43,17 @@ func TestCanonical(t *testing.T) {
 		} else if got := Canonical(v); got != want {
 			t.Errorf("Canonical(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestJSONOfAPoint(t *testing.T) {
+	v := Variant{Name: "v", Steps: []Step{
+		Crop{Width: 1, Height: 1, Gravity: XYCenter, Focus: Point{X: 1.0 / 3, Y: 1}}, Crop{Width: 1, Height: 1, Gravity: XYCenter, Focus: Point{X: 0.7, Pixels: true}},
+	}}
+	b, err := json.Marshal(v)
+	const want = `{"name":"v","options":"c_crop,g_xy_center,h_1,w_1,x_0.333333,y_1.0/c_crop,g_xy_center,h_1,w_1,x_1,y_0"}`
+	if err != nil || string(b) != want {
+		t.Errorf("%s, %v\nwant %s", b, err, want)
 	}
 }
 
@@ -101,7 +116,7 @@ func FuzzCanonical(f *testing.F) {
 	for _, text := range []string{
 		"", "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80", "c_crop,w_9,h_8,x_1,y_2,dpr_2", "a_-90.hflip.vflip,e_blur:3.25,b_F00", "c_pad,w_9,h_9,b_rgb:11223344",
 		"fl_lossless.keep_iptc,f_avif", "w_0.5", "c_fil", "w_1//", "e_blur:NaN", "dpr_0.1,w_3", "f_auto,q_100/a_90/a_90",
-		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
+		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_trim:30,c_fill,w_5,h_6,g_xy_center,x_0.123456,y_0.0", "c_crop,w_5,h_6,g_xy_center,x_3,y_0", "c_pad,w_5,h_6,b_blurred,f_jpg", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
 		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff", "e_hue:-180,f_png/e_saturation:-0",
 		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 	} {

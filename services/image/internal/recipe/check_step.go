@@ -36,8 +36,10 @@ func checkStep(s Step) []fault.Field {
 		return checkPixelate(s)
 	case Frame:
 		return checkFrame(s)
+	case Trim:
+		return checkTrim(s)
 	}
-	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate and frame is needed"}}
+	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate, frame and trim is needed"}}
 }
 
 func checkResize(s Resize) []fault.Field {
@@ -64,15 +66,18 @@ func checkResize(s Resize) []fault.Field {
 	case s.Gravity == "":
 	case !both:
 		c.fault("gravity", "gravity is for fill and pad, not for %s", mode)
-	case mode == Fill && !member(string(s.Gravity), gravities("auto")):
-		c.fault("gravity", "%s", wrongWord("gravity of fill", string(s.Gravity), gravities("auto")))
+	case mode == Fill && !member(string(s.Gravity), gravities("auto", "xy_center")):
+		c.fault("gravity", "%s", wrongWord("gravity of fill", string(s.Gravity), gravities("auto", "xy_center")))
 	case mode == Pad && !member(string(s.Gravity), compass):
 		c.fault("gravity", "%s", wrongWord("gravity of pad", string(s.Gravity), compass))
 	}
 	if s.Background != "" && mode != Pad {
 		c.fault("background", "background is for pad, not for %s", mode)
 	}
-	c.color("background", s.Background)
+	if s.Background != Blurred {
+		c.color("background", s.Background)
+	}
+	c.point(s.Focus, s.Gravity)
 	return c.fields
 }
 
@@ -82,8 +87,9 @@ func checkCrop(s Crop) []fault.Field {
 	c.within("height", s.Height, 1, MaxSide)
 	c.within("x", s.X, 0, MaxOffset)
 	c.within("y", s.Y, 0, MaxOffset)
-	if s.Gravity != "" && !member(string(s.Gravity), gravities("auto", "xy")) {
-		c.fault("gravity", "%s", wrongWord("gravity of crop", string(s.Gravity), gravities("auto", "xy")))
+	c.point(s.Focus, s.Gravity)
+	if s.Gravity != "" && !member(string(s.Gravity), gravities("auto", "xy", "xy_center")) {
+		c.fault("gravity", "%s", wrongWord("gravity of crop", string(s.Gravity), gravities("auto", "xy", "xy_center")))
 	} else if s.Gravity != XY && (s.X != 0 || s.Y != 0) {
 		c.fault("gravity", `x and y go with gravity "xy"`)
 	}

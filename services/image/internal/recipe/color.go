@@ -12,6 +12,9 @@ const (
 	White       Color = "ffffff"
 )
 
+// Blurred is what Pad can fill with besides colours: the picture itself, larger and out of focus.
+const Blurred Color = "blurred"
+
 var (
 	hexColor   = regexp.MustCompile(`^([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$`)
 	colorNames = map[Color]Color{"white": White, "black": "000000"}

@@ -16,6 +16,7 @@ func (p *parser) effect(t part, o option) {
 	case word == "pixelate":
 		p.pixelate(t, o, values, Region{})
 	case word == "pixelate_region": // with the size of the step, which is the region's
+	case word == "trim": // before the size of the step
 	case member(word, adjustments):
 		p.adjust(t, o, Effect(word), values)
 	default:

@@ -10,6 +10,7 @@ import (
 
 // step turns one part of the text into steps and output.
 func (p *parser) step(t part) {
+	p.trim(t)
 	switch {
 	case strings.HasPrefix(t.options["e"].value, pixelateRegion):
 		p.region(t, t.options["e"])
@@ -35,24 +36,34 @@ func (p *parser) geometry(t part) {
 		p.wrong(c, "%s", wrongWord("mode", c.value, cropModes))
 		return
 	}
+	gravity := Gravity(t.options["g"].value)
+	var focus Point
+	if gravity == XYCenter && (c.value == "crop" || c.value == string(Fill)) {
+		var ok bool
+		if focus, ok = p.point(t); !ok {
+			return
+		}
+	}
 	switch {
 	case size == nil:
 	case c.value == "crop":
-		s := Crop{Width: size["w"], Height: size["h"], X: size["x"], Y: size["y"], Gravity: Gravity(t.options["g"].value)}
+		s := Crop{Width: size["w"], Height: size["h"], X: size["x"], Y: size["y"], Gravity: gravity, Focus: focus}
 		if s.Gravity == "" && t.has("x", "y") {
 			s.Gravity = XY
 		}
 		p.add(t, s)
 	default:
 		for _, key := range []string{"x", "y"} {
-			if o, ok := t.options[key]; ok {
-				p.wrong(o, "x_ and y_ go with c_crop")
+			if o, ok := t.options[key]; ok && (gravity != XYCenter || c.value != string(Fill)) {
+				p.wrong(o, "x_ and y_ go with c_crop, and with g_xy_center of c_fill")
 				return
 			}
 		}
-		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: Gravity(t.options["g"].value)}
-		if s.Mode == Pad {
-			s.Background = p.color(t.options["b"])
+		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: gravity, Focus: focus}
+		if b := t.options["b"]; s.Mode == Pad && b.value == string(Blurred) {
+			s.Background = Blurred
+		} else if s.Mode == Pad {
+			s.Background = p.color(b)
 		}
 		p.add(t, s)
 	}
@@ -68,10 +79,11 @@ func (p *parser) size(t part) map[string]int {
 	}
 	size := map[string]int{}
 	for _, key := range []string{"w", "h", "x", "y"} {
-		if o, ok := t.options[key]; ok {
+		place := key == "x" || key == "y"
+		if o, ok := t.options[key]; ok && !(place && t.options["g"].value == string(XYCenter)) {
 			n := math.Round(float64(p.integer(o)) * factor)
 			size[key] = int(n)
-			if (key == "w" || key == "h") && n < 1 && len(p.fields) == before {
+			if !place && n < 1 && len(p.fields) == before {
 				p.wrong(o, "%d is not within 1..%d", size[key], MaxSide)
 			}
 		}
@@ -115,7 +127,7 @@ func (p *parser) angles(t part, o option) {
 // keyOf says which option a field of a step comes from.
 var keyOf = map[string]string{
 	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
-	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e",
+	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e", "tolerance": "e", "focus": "g", "focus.x": "x", "focus.y": "y",
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
 	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg",
 }

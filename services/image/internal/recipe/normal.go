@@ -26,6 +26,8 @@ func (v Variant) normal() Variant {
 			s = t.normal()
 		case Frame:
 			s = t.normal()
+		case Trim:
+			s = t.normal()
 		}
 		v.Steps = append(v.Steps, s)
 	}
@@ -42,10 +44,12 @@ func (s Resize) normal() Resize {
 		s.Gravity = Center
 	}
 	s.Background, _ = s.Background.normal()
+	s.Focus = s.Focus.normal()
 	return s
 }
 
 func (s Crop) normal() Crop {
+	s.Focus = s.Focus.normal()
 	if s.Gravity == "" {
 		s.Gravity = Center
 	}

@@ -33,8 +33,8 @@ type Variant struct {
 	Output Output
 }
 
-// Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate or
-// Frame.
+// Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate,
+// Frame or Trim.
 type Step interface{ step() }
 
 // Mode says how Resize treats the aspect ratio.
@@ -52,7 +52,7 @@ const (
 // Gravity says which part of a picture is kept, or where it stands on its padding.
 type Gravity string
 
-// The gravities. Auto is for Fill and Crop, XY for Crop alone.
+// The gravities. Auto and XYCenter, around a Point, are for Fill and Crop, XY for Crop alone.
 const (
 	Center    Gravity = "center"
 	North     Gravity = "north"
@@ -65,6 +65,7 @@ const (
 	NorthWest Gravity = "north_west"
 	Auto      Gravity = "auto"
 	XY        Gravity = "xy"
+	XYCenter  Gravity = "xy_center"
 )
 
 // Resize changes the size. A side of 0 follows from the other.
@@ -72,14 +73,16 @@ type Resize struct {
 	Mode          Mode
 	Width, Height int
 	Gravity       Gravity // Fill and Pad
-	Background    Color   // Pad
+	Focus         Point   // XYCenter: in what is there before
+	Background    Color   // Pad; also Blurred
 }
 
 // Crop cuts out a part; where the picture is smaller, what there is.
 type Crop struct {
 	Width, Height int
 	Gravity       Gravity
-	X, Y          int // XY: the left upper corner
+	X, Y          int   // XY: the left upper corner
+	Focus         Point // XYCenter
 }
 
 // Rotate turns clockwise by 90, 180 or 270 degrees.

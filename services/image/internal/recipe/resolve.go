@@ -89,7 +89,7 @@ func (v Variant) fill(src Source) Variant {
 	}
 	o.Background = o.Format.background(o.Background, Transparent)
 	for i, s := range v.Steps {
-		if pad, ok := s.(Resize); ok && pad.Mode == Pad {
+		if pad, ok := s.(Resize); ok && pad.Mode == Pad && pad.Background != Blurred {
 			pad.Background = o.Format.background(pad.Background, o.Background)
 			v.Steps[i] = pad
 		}

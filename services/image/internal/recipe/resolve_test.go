@@ -56,6 +56,7 @@ func TestResolveFillsInDefaults(t *testing.T) {
 		{"f_jpg,b_00000080", logo, "b_7f7f7f,f_jpeg,q_80"},
 		{"c_pad,w_5,h_5", photo, "b_ffffff,c_pad,h_5,w_5/b_ffffff,f_jpeg,q_80"},
 		{"c_pad,w_5,h_5/b_f00", logo, "b_ff0000,c_pad,h_5,w_5/b_ff0000,f_png"},
+		{"c_pad,w_5,h_5,b_blurred", photo, "b_blurred,c_pad,h_5,w_5/b_ffffff,f_jpeg,q_80"},
 		{"c_pad,w_5,h_5,b_00f/b_f00", logo, "b_0000ff,c_pad,h_5,w_5/b_ff0000,f_png"},
 	} {
 		got, err := mustParse(t, c.options).Resolve(c.src)

@@ -19,7 +19,7 @@ var (
 )
 
 func effects() []string {
-	return append([]string{"blur", "sharpen", "pixelate", "pixelate_region"}, adjustments...)
+	return append([]string{"blur", "sharpen", "trim", "pixelate", "pixelate_region"}, adjustments...)
 }
 
 func gravities(more ...string) []string { return append(append([]string{}, compass...), more...) }
@@ -28,7 +28,7 @@ func gravities(more ...string) []string { return append(append([]string{}, compa
 var known = map[string]string{
 	"thumb": "fill", "lfill": "fill", "cover": "fill", "mpad": "pad", "lpad": "pad", "contain": "fit", "mfit": "fit", "inside": "limit",
 	"face": "auto", "faces": "auto", "smart": "auto", "attention": "auto", "entropy": "auto", "middle": "center", "centre": "center",
-	"top": "north", "bottom": "south", "left": "west", "right": "east", "xy_center": "xy",
+	"top": "north", "bottom": "south", "left": "west", "right": "east", "fp": "xy_center", "focal": "xy_center", "focus": "xy_center",
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
 	"page": "pg", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",

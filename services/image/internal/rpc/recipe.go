@@ -61,11 +61,13 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Resize{
 			Mode: recipe.Mode(r.GetMode()), Width: int(r.GetWidth()), Height: int(r.GetHeight()),
 			Gravity: recipe.Gravity(r.GetGravity()), Background: recipe.Color(r.GetBackground()),
+			Focus: pointFromProto(r.GetFocus()),
 		}
 	case *imagev1.Operation_Crop:
 		c := op.Crop
 		return recipe.Crop{
 			Width: int(c.GetWidth()), Height: int(c.GetHeight()), Gravity: recipe.Gravity(c.GetGravity()), X: int(c.GetX()), Y: int(c.GetY()),
+			Focus: pointFromProto(c.GetFocus()),
 		}
 	case *imagev1.Operation_Rotate:
 		return recipe.Rotate{Angle: int(op.Rotate.GetAngle())}
@@ -85,8 +87,21 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 			X: int(r.GetX()), Y: int(r.GetY()), Width: int(r.GetWidth()), Height: int(r.GetHeight())}}
 	case *imagev1.Operation_Frame:
 		return frameFromProto(op.Frame)
+	case *imagev1.Operation_Trim:
+		return recipe.Trim{Tolerance: int(op.Trim.GetTolerance())}
 	}
 	return nil
+}
+
+func pointFromProto(p *imagev1.Point) recipe.Point {
+	return recipe.Point{X: p.GetX(), Y: p.GetY(), Pixels: p.GetPixels()}
+}
+
+func pointToProto(p recipe.Point) *imagev1.Point {
+	if p == (recipe.Point{}) {
+		return nil
+	}
+	return &imagev1.Point{X: p.X, Y: p.Y, Pixels: p.Pixels}
 }
 
 // frameFromProto takes one radius for all four; another number of them stays wrong for Check to find.
@@ -141,10 +156,12 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 	case recipe.Resize:
 		return &imagev1.Operation{Op: &imagev1.Operation_Resize{Resize: &imagev1.Resize{
 			Mode: string(s.Mode), Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), Background: string(s.Background),
+			Focus: pointToProto(s.Focus),
 		}}}
 	case recipe.Crop:
 		return &imagev1.Operation{Op: &imagev1.Operation_Crop{Crop: &imagev1.Crop{
 			Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), X: int32(s.X), Y: int32(s.Y),
+			Focus: pointToProto(s.Focus),
 		}}}
 	case recipe.Rotate:
 		return &imagev1.Operation{Op: &imagev1.Operation_Rotate{Rotate: &imagev1.Rotate{Angle: int32(s.Angle)}}}
@@ -178,6 +195,8 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 			}
 		}
 		return &imagev1.Operation{Op: &imagev1.Operation_Frame{Frame: f}}
+	case recipe.Trim:
+		return &imagev1.Operation{Op: &imagev1.Operation_Trim{Trim: &imagev1.Trim{Tolerance: int32(s.Tolerance)}}}
 	}
 	return &imagev1.Operation{}
 }

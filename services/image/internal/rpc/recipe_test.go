@@ -27,6 +27,11 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			},
 			Output: recipe.Output{Format: recipe.WebP, Quality: 7, KeepMetadata: true, Background: recipe.Transparent},
 		},
+		{Name: "more", Steps: []recipe.Step{
+			recipe.Trim{Tolerance: 30}, recipe.Resize{Mode: recipe.Pad, Width: 5, Height: 6, Background: recipe.Blurred},
+			recipe.Resize{Mode: recipe.Fill, Width: 5, Height: 6, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 0.25, Y: 1}},
+			recipe.Crop{Width: 3, Height: 2, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 30, Y: 20, Pixels: true}},
+		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
 		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
