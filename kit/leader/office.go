@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"calotype/kit/internal/pause"
 )
 
 // office is what both kinds of elector have: the terms of this process, told and counted.
@@ -118,16 +120,5 @@ func (o *office) rest(ctx context.Context, t Term, err error) bool {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		o.log.Error("what a leader does failed", "duty", t.Duty, "fence", t.Fence, "error", err)
 	}
-	return pause(ctx, o.cfg.pause())
-}
-
-// pause reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
+	return pause.For(ctx, o.cfg.pause())
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"calotype/kit/internal/pause"
 )
 
 var (
@@ -86,7 +88,7 @@ type pulse struct {
 func (s *seat) beat(ctx context.Context, r reign, beats chan<- pulse) {
 	defer close(beats)
 	wait := s.cfg.interval()
-	for pause(ctx, wait) {
+	for pause.For(ctx, wait) {
 		r.record.Beat++
 		b := pulse{number: r.record.Beat, sent: time.Now()}
 		r.record.At = b.sent

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"calotype/kit/internal/pause"
 )
 
 // votes is what simulated cells share: a key in a Consul that loses requests and answers, delays them, goes away, and forgets.
@@ -104,7 +106,7 @@ func (c *simCell) ask(ctx context.Context, do func()) error {
 }
 
 func (c *simCell) fail(ctx context.Context) error {
-	pause(ctx, time.Duration(c.n(2000))*time.Millisecond)
+	pause.For(ctx, time.Duration(c.n(2000))*time.Millisecond)
 	return errNoAnswer
 }
 
@@ -209,7 +211,7 @@ func (l *ledger) work(ctx context.Context, t Term, until time.Duration) error {
 	l.fence = t.Fence
 	l.terms++
 	l.mu.Unlock()
-	pause(ctx, until)
+	pause.For(ctx, until)
 	l.mu.Lock()
 	l.works--
 	l.mu.Unlock()
@@ -262,14 +264,14 @@ func simulate(t *testing.T, seed uint64, l *ledger) {
 	for _, n := range nodes {
 		leave[n] = stand(n)
 	}
-	pause(ctx, time.Minute) // everybody has seen who leads
+	pause.For(ctx, time.Minute) // everybody has seen who leads
 	for range 120 {
-		pause(ctx, time.Duration(v.n(60))*time.Second)
+		pause.For(ctx, time.Duration(v.n(60))*time.Second)
 		node, long := nodes[v.n(3)], time.Duration(v.n(30))*time.Second
 		switch v.n(5) {
 		case 0:
 			v.set(func() { v.away = true })
-			pause(ctx, long)
+			pause.For(ctx, long)
 			v.set(func() { v.away = false })
 		case 1:
 			v.set(func() { v.cut[node] = true })
@@ -282,7 +284,7 @@ func simulate(t *testing.T, seed uint64, l *ledger) {
 		case 3:
 			if forgets {
 				v.wipe()
-				pause(ctx, time.Minute) // not once more before the first time has been noticed
+				pause.For(ctx, time.Minute) // not once more before the first time has been noticed
 			}
 		case 4:
 			if !forgets {
@@ -291,10 +293,10 @@ func simulate(t *testing.T, seed uint64, l *ledger) {
 			}
 		}
 	}
-	pause(ctx, time.Minute) // every fault is over
+	pause.For(ctx, time.Minute) // every fault is over
 	before := l.count()
 	for range 60 {
-		pause(ctx, 10*time.Second)
+		pause.For(ctx, 10*time.Second)
 		if l.leads() {
 			break
 		}

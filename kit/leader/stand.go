@@ -3,6 +3,8 @@ package leader
 import (
 	"context"
 	"time"
+
+	"calotype/kit/internal/pause"
 )
 
 // stand waits until this seat leads. False: ctx ended first.
@@ -27,7 +29,7 @@ func (s *seat) stand(ctx context.Context) (reign, bool) {
 		}
 		if !s.heard(err) {
 			index, s.looked = 0, true // who was away may have lost its memory
-			pause(ctx, s.cfg.pause())
+			pause.For(ctx, s.cfg.pause())
 			continue
 		}
 		now := time.Now()
@@ -49,7 +51,7 @@ func (s *seat) stand(ctx context.Context) (reign, bool) {
 		}
 		if v.session != "" {
 			if err := s.cell.evict(ctx, v.session); ctx.Err() == nil && !s.heard(err) {
-				pause(ctx, s.cfg.pause())
+				pause.For(ctx, s.cfg.pause())
 			}
 			index = 0
 			continue
@@ -58,7 +60,7 @@ func (s *seat) stand(ctx context.Context) (reign, bool) {
 		if r, ok := s.take(ctx, v); ok {
 			return r, true
 		}
-		pause(ctx, s.cfg.pause()/20) // somebody else was quicker, or the lock delay is not over
+		pause.For(ctx, s.cfg.pause()/20) // somebody else was quicker, or the lock delay is not over
 	}
 	return reign{}, false
 }

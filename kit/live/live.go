@@ -16,6 +16,7 @@ import (
 
 	"calotype/kit/config"
 	"calotype/kit/fault"
+	"calotype/kit/internal/pause"
 	"calotype/kit/registry"
 )
 
@@ -183,7 +184,7 @@ func (s *Settings) follow(first func()) {
 			s.log.Warn("live settings cannot be followed; keeping those in force", "source", s.src.name(), "error", err)
 		}
 		first()
-		if err != nil && !pause(s.ctx, again) {
+		if err != nil && !pause.For(s.ctx, again) {
 			return
 		}
 	}
@@ -240,17 +241,6 @@ func joined(errs []error) error {
 		}
 	}
 	return all
-}
-
-// pause reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
 }
 
 func (s State) String() string {

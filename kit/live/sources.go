@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"calotype/kit/internal/pause"
 )
 
 const (
@@ -43,7 +45,7 @@ func (k *key) next(ctx context.Context) (document, error) {
 			k.seen = &d
 			return d, nil
 		}
-		if !pause(ctx, breath) {
+		if !pause.For(ctx, breath) {
 			return document{}, ctx.Err()
 		}
 	}
@@ -68,7 +70,7 @@ func (f *file) next(ctx context.Context) (document, error) {
 			f.seen = &d
 			return d, nil
 		}
-		if !pause(ctx, lookEvery) {
+		if !pause.For(ctx, lookEvery) {
 			return document{}, ctx.Err()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"calotype/kit/fault"
+	"calotype/kit/internal/pause"
 	"calotype/kit/registry"
 )
 
@@ -89,7 +90,7 @@ func persist(ctx context.Context, try func() error) error {
 	defer cancel()
 	for {
 		err := try()
-		if err == nil || fault.KindOf(err) != fault.Unavailable || !pause(ctx, askAgain) {
+		if err == nil || fault.KindOf(err) != fault.Unavailable || !pause.For(ctx, askAgain) {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"go-micro.dev/v4/registry"
 
 	"calotype/kit/fault"
+	"calotype/kit/internal/pause"
 )
 
 // consul is the plugin with what it lacks: it would open a connection for each renewal, keep to the first agent that answered at
@@ -169,10 +170,10 @@ func (w *watcher) run() {
 		switch {
 		case err != nil:
 			index = 0 // after a failure the next answer counts, whatever its index
-			w.pause(time.Second)
+			pause.For(w.ctx, time.Second)
 			continue
 		case meta.LastIndex == index:
-			w.pause(breath)
+			pause.For(w.ctx, breath)
 			continue
 		}
 		index = meta.LastIndex
@@ -184,19 +185,12 @@ func (w *watcher) run() {
 			}
 		}
 		before = now
-		w.pause(breath)
+		pause.For(w.ctx, breath)
 	}
 }
 
 // breath keeps a service whose nodes change all the time, or a proxy that does not block, from being asked all the time.
 const breath = 50 * time.Millisecond
-
-func (w *watcher) pause(d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-w.ctx.Done():
-	}
-}
 
 // changes tells the way from one list to the next: nodes that went, then every version as it now is.
 func changes(before, now []*registry.Service) []*registry.Result {

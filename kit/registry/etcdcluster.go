@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"calotype/kit/fault"
+	"calotype/kit/internal/pause"
 )
 
 // EtcdCluster is etcd's servers as one: the server that answered last is asked, and the others in turn when it does not answer or has no
@@ -113,7 +114,7 @@ func (c *EtcdCluster) Do(ctx context.Context, ask func(context.Context, *clientv
 			return err
 		}
 		errs = append(errs, fmt.Errorf("server %s: %w", c.servers[at].cfg.Endpoints[0], err))
-		if !pause(ctx, breath) {
+		if !pause.For(ctx, breath) {
 			break
 		}
 	}
@@ -149,15 +150,4 @@ func final(err error) bool {
 		return false
 	}
 	return true
-}
-
-// pause reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"go-micro.dev/v4/registry"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"calotype/kit/internal/pause"
 )
 
 // Watch tells of a service's nodes, or all, as they come, change and go: first of those that are there. Whatever becomes of the server
@@ -47,7 +49,7 @@ func (w *etcdWatcher) Next() (*registry.Result, error) {
 func (w *etcdWatcher) Stop() { w.stop() }
 
 func (w *etcdWatcher) run() {
-	for wait := breath; pause(w.ctx, wait); {
+	for wait := breath; pause.For(w.ctx, wait); {
 		wait = time.Second
 		found, revision, err := w.etcd.read(w.ctx, w.prefix)
 		if err != nil {
