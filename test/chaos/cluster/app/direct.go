@@ -85,11 +85,11 @@ func (d *director) step(ctx context.Context, s plan.Step, whole map[string]int) 
 		var undo func(context.Context) error
 		undo, err = d.breaker.Break(ctx, s, one.Targets)
 		errs = append(errs, err, pause(ctx, s.Lasts))
+		one.Undone = time.Now()
 		if undo != nil { // also when the run is given up
 			errs = append(errs, undo(context.WithoutCancel(ctx)))
 		}
 	}
-	one.Undone = time.Now()
 	errs = append(errs, d.well(ctx, s, whole))
 	one.Healed = time.Now()
 	_ = pause(ctx, max(s.Rest, shortest-time.Since(one.Began))) // then the run ends

@@ -15,7 +15,7 @@ type Done struct {
 	plan.Step
 	Targets []string  // what it came to, a leader's name included
 	Began   time.Time // the fault
-	Undone  time.Time // when it was put right
+	Undone  time.Time // when putting it right began
 	Healed  time.Time // when all was well again
 	Closed  time.Time // when its rest was over
 	Err     string    // it could not be done, or not healed
@@ -32,7 +32,8 @@ type Row struct {
 	Failed   int           `json:"failed"`
 	Refused  int           `json:"refused"` // by a 503 with Retry-After that is allowed here
 	Slow     int           `json:"slow"`
-	// RefusedIn is how long all but one in a hundred refusals took at most.
+	// RefusedIn is how long all but one in a hundred refusals took at most, of requests that were due before it was put right: who asks a
+	// service that is starting may wait for it.
 	RefusedIn time.Duration `json:"refused_p99_ns"`
 	Before    Latency       `json:"before"`
 	During    Latency       `json:"during"` // until all was well again
@@ -106,7 +107,12 @@ func evaluate(d Done, samples []load.Sample) Row {
 			r.Failing = max(r.Failing, s.Due.Sub(d.Began))
 		case s.Outcome == load.Refused:
 			r.Refused++
-			refusals = append(refusals, s.Took)
+			if s.Due.Before(d.Undone) {
+				refusals = append(refusals, s.Took)
+			}
+			if s.Took > d.Limits.Refusing {
+				r.Failures = append(r.Failures, Failure{s.Due.Sub(d.Began), s.Kind, s.Took, "refused late: " + s.Note})
+			}
 		case s.Took > max(slow[s.Kind], slowAtLeast):
 			r.Slow++
 			bad = true

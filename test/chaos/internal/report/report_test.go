@@ -50,13 +50,14 @@ func TestEvaluate(t *testing.T) {
 			}
 		}
 	}
-	refused := func(took time.Duration) func(*load.Sample, float64) {
+	refusedFrom := func(from float64, took time.Duration) func(*load.Sample, float64) {
 		return func(s *load.Sample, second float64) {
-			if second > 61 && second < 64 {
+			if second > from && second < from+3 {
 				s.Outcome, s.Took = load.Refused, took
 			}
 		}
 	}
+	refused := func(took time.Duration) func(*load.Sample, float64) { return refusedFrom(61, took) }
 	outage := plan.Limits{Recovery: -1, Refusing: 200 * time.Millisecond}
 	for what, c := range map[string]struct {
 		change          func(*load.Sample, float64)
@@ -78,6 +79,7 @@ func TestEvaluate(t *testing.T) {
 		"refused though it should not be":       {refused(time.Millisecond), limits, 29, 0, 3900 * time.Millisecond, 1, 1},
 		"refused as it should be":               {refused(time.Millisecond), outage, 0, 29, 0, 0, 0},
 		"refused as it should be, but too late": {refused(300 * time.Millisecond), outage, 0, 29, 0, 0, 1},
+		"refused late by what is starting":      {refusedFrom(66, 300*time.Millisecond), outage, 0, 29, 0, 0, 0},
 	} {
 		r := Evaluate(fault(c.limits), steady(c.change))[0]
 		if r.Failed != c.failed || r.Refused != c.refused || r.Recovery.Round(time.Millisecond) != c.recovery || len(r.Broken) != c.broken || len(r.Late) != c.late {
