@@ -28,7 +28,7 @@ var variants = map[string][]string{
 	"etcd":     append([]string{"--set", "registry.kind=etcd,registry.username=calotype"}, backends...),
 	"small with all else": {"-f", chart + "/values-small.yaml", "--set", "workers.scaling=keda", "--set", "workers.prometheus=http://prometheus.monitoring:9090",
 		"--set", "ingress.enabled=true,ingress.host=pictures.example.com,ingress.grpcHost=grpc.example.com,ingress.tlsSecretName=pictures",
-		"--set", "serviceMonitor.enabled=true,serviceMonitor.labels.release=prometheus", "--set", "nginx.tls.secretName=pictures", "--set", "dev.storageClassName=fast",
+		"--set", "serviceMonitor.enabled=true,serviceMonitor.labels.release=prometheus,logs.hints=true", "--set", "nginx.tls.secretName=pictures", "--set", "dev.storageClassName=fast",
 		"--set", "secrets.create=true,secrets.data.rabbitmq-password=a,secrets.data.rabbitmq-cookie=b,secrets.data.postgres-password=c,secrets.data.s3-access-key=d," +
 			"secrets.data.s3-secret-key=e,secrets.data.signing-keys=,secrets.data.webhook-secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
 	"values without autoscaling, with all that a component can say": append([]string{
