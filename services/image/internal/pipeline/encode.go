@@ -25,7 +25,7 @@ func steady(effort int) func(int64) int { return func(int64) int { return effort
 // What takes more than its rows at once: a palette is found in the whole picture, and an interlaced PNG is written from all of it.
 const (
 	maxQuantized  = 16e6
-	maxInterlaced = 24e6
+	maxInterlaced = 8e6 // it is compressed in one piece, too
 )
 
 // quantize is the effort to find a palette with.

@@ -81,6 +81,11 @@ func TestPalette(t *testing.T) {
 	if fault.ReasonOf(err) != ResultTooLarge {
 		t.Errorf("a palette for 18 megapixels: %v", err)
 	}
+	_, err = e.Render(t.Context(), load(t, "photo.jpg"), []recipe.Variant{
+		as(recipe.Output{Format: recipe.PNG, Progressive: true}, recipe.Resize{Mode: recipe.Fit, Width: 3600})}, nil)
+	if fault.ReasonOf(err) != ResultTooLarge {
+		t.Errorf("an interlaced PNG of 9 megapixels: %v", err)
+	}
 }
 
 func TestChromaSubsampling(t *testing.T) {

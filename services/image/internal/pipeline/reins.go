@@ -33,8 +33,8 @@ func hold(ctx context.Context) (r *reins, release func()) {
 }
 
 // pull makes libvips give up at the next few rows it computes, or bytes it reads. An encoder or decoder that takes a whole picture in
-// one call cannot be stopped inside of it: AVIF both ways, WebP when it is read and (before libvips 8.15) written, a GIF's palette, the
-// frames of an animation before the one that is asked for.
+// one call cannot be stopped inside of it: AVIF both ways, WebP when it is read and (before libvips 8.15) written, the palette
+// of a GIF or a PNG, an interlaced PNG, the frames of an animation before the one that is asked for.
 func (r *reins) pull() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

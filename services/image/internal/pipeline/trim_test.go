@@ -144,6 +144,8 @@ func TestPadWithItself(t *testing.T) {
 			t.Errorf("%s: %d x %d in %d pages", name, r.Width, r.Height, r.Pages)
 		}
 	}
+	grey := e.make(t, load(t, "alpha.png"), as(recipe.Output{Format: recipe.PNG}, recipe.Adjust{Effect: recipe.Grayscale}, pad))
+	at(t, e.look(t, grey), 240, 80, color.NRGBA{153, 153, 153, 255})
 	// Through what is transparent shows what is behind: the disc is alone in the middle.
 	r := e.look(t, e.make(t, load(t, "alpha.png"), variant(recipe.PNG, pad)))
 	at(t, r, 240, 80, color.NRGBA{240, 140, 20, 255})
