@@ -30,7 +30,12 @@ type book struct {
 
 func newBook(t *testing.T) *book {
 	t.Helper()
-	b := &book{t: t, Consul: servers.NewConsul(t)}
+	return bookAt(t, servers.NewConsul(t))
+}
+
+func bookAt(t *testing.T, consul *servers.Consul) *book {
+	t.Helper()
+	b := &book{t: t, Consul: consul}
 	cfg := kitregistry.DefaultConfig()
 	cfg.Kind, cfg.Addresses = kitregistry.Consul, []string{b.Addr}
 	var err error
