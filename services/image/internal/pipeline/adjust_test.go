@@ -67,9 +67,8 @@ var adjusted = []struct {
 		y := 0.213*r + 0.715*g + 0.072*b
 		return 2*y - r, 2*y - g, 2*y - b
 	}},
-	{recipe.Adjust{Effect: recipe.Hue, Amount: 90}, func(r, g, b float64) (float64, float64, float64) { // the sines of the standard, plus grey
-		return 0.213*r - 0.213*r + (0.715-0.715)*g + (0.072+0.928)*b, (0.213+0.143)*r + (0.715+0.140)*g + (0.072-0.283)*b,
-			(0.213-0.787)*r + (0.715+0.715)*g + (0.072+0.072)*b
+	{recipe.Adjust{Effect: recipe.Hue, Amount: 90}, func(r, g, b float64) (float64, float64, float64) { // the standard's sines and grey
+		return b, (0.213+0.143)*r + (0.715+0.140)*g + (0.072-0.283)*b, (0.213-0.787)*r + (0.715+0.715)*g + (0.072+0.072)*b
 	}},
 	{recipe.Adjust{Effect: recipe.Sepia, Amount: 100}, func(r, g, b float64) (float64, float64, float64) {
 		return 0.393*r + 0.769*g + 0.189*b, 0.349*r + 0.686*g + 0.168*b, 0.272*r + 0.534*g + 0.131*b
