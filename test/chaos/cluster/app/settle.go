@@ -74,7 +74,7 @@ func (w *world) settle(ctx context.Context, r *report.Report, hook *receiver.Rec
 		}
 		took := f.Ended.Sub(f.Created)
 		r.Ledger.LongestInLine = max(r.Ledger.LongestInLine, took)
-		jobs = append(jobs, load.Sample{Kind: "job, from acceptance to end", Due: f.Created, Took: took, Note: f.Job})
+		jobs = append(jobs, load.Sample{Kind: "job, from acceptance to end", Behind: true, Due: f.Created, Took: took, Note: f.Job})
 	}
 	w.told(ctx, r, hook, acked)
 	return jobs

@@ -26,6 +26,7 @@ const (
 // Sample is one request. Took counts from the moment it was due, so that a generator that is held up hides nothing.
 type Sample struct {
 	Kind    string
+	Behind  bool // it is what was begun by a request that is long answered: a job
 	Due     time.Time
 	Took    time.Duration
 	Outcome Outcome

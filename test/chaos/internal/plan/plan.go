@@ -27,6 +27,7 @@ const (
 type Limits struct {
 	Failed   float64       // of the requests, 0.001 is one in a thousand
 	Recovery time.Duration // until requests are as before
+	Jobs     time.Duration // until jobs that are accepted end as soon as before; 0 is not looked at
 	Refusing time.Duration // a 503 with Retry-After is no failure when it comes within this; 0 means that it is one
 }
 
@@ -60,14 +61,15 @@ const (
 const none = -1
 
 var (
-	stateless = Limits{Failed: 0.001, Recovery: time.Second}
+	stateless = Limits{Failed: 0.001, Recovery: time.Second, Jobs: time.Second}
+	unheard   = Limits{Failed: 0.001, Recovery: time.Second, Jobs: 5 * time.Second} // a worker that nobody hears of is given what it may hold
 	stateful  = Limits{Failed: 0.005, Recovery: none}
 	nothing   = Limits{Failed: 0, Recovery: none}
 	refusing  = Limits{Failed: 0, Recovery: none, Refusing: 200 * time.Millisecond}
 )
 
 func within(l Limits, d time.Duration) Limits {
-	l.Recovery = d
+	l.Recovery, l.Jobs = d, d
 	return l
 }
 
@@ -126,8 +128,8 @@ func Full(t Topology, seed uint64) []Step {
 		if all := t[service]; len(all) > 1 {
 			c := all[random.IntN(len(all))]
 			steps = append(steps,
-				Step{"cut " + c + " off for 30 s", Cut, service, []string{c}, false, apart, rest, stateless},
-				Step{"freeze " + c + " for 30 s", Pause, service, []string{c}, false, apart, rest, stateless})
+				Step{"cut " + c + " off for 30 s", Cut, service, []string{c}, false, apart, rest, unheard},
+				Step{"freeze " + c + " for 30 s", Pause, service, []string{c}, false, apart, rest, unheard})
 		}
 	}
 	shuffle(random, steps)

@@ -40,6 +40,7 @@ type Row struct {
 	After     Latency       `json:"after"`
 	Failing   time.Duration `json:"failing_ns"`  // no request that was due later failed
 	Recovery  time.Duration `json:"recovery_ns"` // nor was one slow
+	Jobs      time.Duration `json:"jobs_ns"`     // no job that was accepted later was slow
 	Limits    plan.Limits   `json:"limits"`
 	Broken    []string      `json:"broken"` // the limits that were not kept
 	Late      []string      `json:"late"`   // the times that were not kept
@@ -120,7 +121,11 @@ func evaluate(d Done, samples []load.Sample) Row {
 		}
 		if bad {
 			at := max(0, s.Due.Sub(d.Began))
-			r.Recovery = max(r.Recovery, at)
+			if s.Behind {
+				r.Jobs = max(r.Jobs, at)
+			} else {
+				r.Recovery = max(r.Recovery, at)
+			}
 			r.Failures = append(r.Failures, Failure{at, s.Kind, s.Took, s.Note})
 		}
 	}
@@ -163,6 +168,9 @@ func (r *Row) judge() {
 	}
 	if r.Limits.Recovery >= 0 && r.Recovery > r.Limits.Recovery {
 		r.Late = append(r.Late, "recovery "+seconds(r.Recovery)+" > "+seconds(r.Limits.Recovery))
+	}
+	if r.Limits.Jobs > 0 && r.Jobs > r.Limits.Jobs {
+		r.Late = append(r.Late, "jobs slow for "+seconds(r.Jobs)+" > "+seconds(r.Limits.Jobs))
 	}
 	if r.Refused > 0 && r.RefusedIn > r.Limits.Refusing {
 		r.Late = append(r.Late, "refused in "+seconds(r.RefusedIn)+" > "+seconds(r.Limits.Refusing))

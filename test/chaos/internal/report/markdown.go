@@ -20,15 +20,15 @@ func (r *Report) Markdown() string {
 	}
 	fmt.Fprintf(&b, "# Chaos, plan %s: %s\n\n", r.Plan, verdict)
 	fmt.Fprintf(&b, "Seed %d, %s, %.0f requests a second in all for %s.\n\n", r.Seed, r.Began.UTC().Format("2006-01-02 15:04 MST"), r.PerSecond, r.Lasted.Round(time.Second))
-	b.WriteString("| fault | requests | failed | limit | refused, p99 | last failed | recovery | limit | well again | p50/p99 before | during | after | longest | |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| fault | requests | failed | limit | refused, p99 | last failed | recovery | limit | jobs | limit | well again | p50/p99 before | during | after | longest | |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range r.Steps {
-		fmt.Fprintf(&b, "| %s | %d | %d (%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
-			s.name(), s.Requests, s.Failed, percent(share(s.Failed, s.Requests)), percent(s.Limits.Failed), s.refusals(), after(s.Failed, s.Failing), seconds(s.Recovery), limit(s.Limits.Recovery),
+		fmt.Fprintf(&b, "| %s | %d | %d (%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			s.name(), s.Requests, s.Failed, percent(share(s.Failed, s.Requests)), percent(s.Limits.Failed), s.refusals(), after(s.Failed, s.Failing), seconds(s.Recovery), limit(s.Limits.Recovery), seconds(s.Jobs), limit(cmp.Or(s.Limits.Jobs, -1)),
 			seconds(s.Healed), s.Before, s.During, s.After, millis(max(s.During.Worst, s.After.Worst)), s.verdict(r.TimesCount))
 	}
 	b.WriteString("\nFailed: no answer, a wrong one or wrong bytes, a 5xx, or one after the deadline; nothing is asked twice. Last failed: how long after the fault. Recovery: from then on none failed, and none took\n" +
-		"longer than 1 s or four times what was usual. Well again: every part is healthy, registered and a full member.\n\n")
+		"longer than 1 s or four times what was usual. Jobs: the same of jobs, by when they were accepted. Well again: every part is healthy, registered and a full member.\n\n")
 	r.quietly(&b)
 	b.WriteString("| kind | requests | failed | refused | p50 | p99 | longest |\n|---|---|---|---|---|---|---|\n")
 	for _, k := range r.Kinds {

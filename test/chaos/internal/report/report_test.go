@@ -58,6 +58,12 @@ func TestEvaluate(t *testing.T) {
 		}
 	}
 	refused := func(took time.Duration) func(*load.Sample, float64) { return refusedFrom(61, took) }
+	behind := func(second float64, took time.Duration) func(*load.Sample, float64) {
+		return func(s *load.Sample, at float64) {
+			slow(second, took)(s, at)
+			s.Behind = at == second
+		}
+	}
 	outage := plan.Limits{Recovery: -1, Refusing: 200 * time.Millisecond}
 	for what, c := range map[string]struct {
 		change          func(*load.Sample, float64)
@@ -76,6 +82,9 @@ func TestEvaluate(t *testing.T) {
 		"under way when it began":               {func(s *load.Sample, at float64) { failed(59, 59)(s, at); slow(59, 3*time.Second)(s, at) }, limits, 1, 0, 0, 0, 0},
 		"slow, but not as much as 1 s":          {slow(63, 990*time.Millisecond), limits, 0, 0, 0, 0, 0},
 		"slow":                                  {slow(63, 1100*time.Millisecond), limits, 0, 0, 3 * time.Second, 0, 1},
+		"a slow job, of which nothing is said":  {behind(63, 1100*time.Millisecond), limits, 0, 0, 0, 0, 0},
+		"a slow job":                            {behind(63, 1100*time.Millisecond), plan.Limits{Failed: 0.01, Recovery: time.Second, Jobs: 2 * time.Second}, 0, 0, 0, 0, 1},
+		"a slow job in time":                    {behind(61, 1100*time.Millisecond), plan.Limits{Failed: 0.01, Recovery: time.Second, Jobs: 2 * time.Second}, 0, 0, 0, 0, 0},
 		"refused though it should not be":       {refused(time.Millisecond), limits, 29, 0, 3900 * time.Millisecond, 1, 1},
 		"refused as it should be":               {refused(time.Millisecond), outage, 0, 29, 0, 0, 0},
 		"refused as it should be, but too late": {refused(300 * time.Millisecond), outage, 0, 29, 0, 0, 1},
@@ -146,7 +155,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
-	for _, want := range []string{"# Chaos, plan short: passed", "Seed 42", "| kill x | 201 | 1 (0.498 %) | 1 % | - | 5.0 s | 5.0 s | 1.0 s | 10.0 s | 10 ms/10 ms |", "| late |", "503, request req_1", "1 of 799 requests failed"} {
+	for _, want := range []string{"# Chaos, plan short: passed", "Seed 42", "| kill x | 201 | 1 (0.498 %) | 1 % | - | 5.0 s | 5.0 s | 1.0 s | 0.0 s | - | 10.0 s | 10 ms/10 ms |", "| late |", "503, request req_1", "1 of 799 requests failed"} {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%v: %q is not in\n%s", err, want, text)
 		}
