@@ -33,7 +33,7 @@ UNWATCHED := -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/li
 test: ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
 	@$(PROVISION)/libraries.sh bash curl openssl # the tests run the README's examples
 	@$(PROVISION)/servers.sh >/dev/null
-	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl helm kubeconform kubernetes-openapi keda) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
+	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl helm kubeconform kubernetes-openapi keda mustache) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race $(UNWATCHED) -shuffle=on -timeout 20m $(TEST)
 
 faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (15 minutes)

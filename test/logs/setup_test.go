@@ -78,14 +78,14 @@ func TestSetup(t *testing.T) {
 		t.Errorf("Kibana's objects are %s", have)
 	}
 	for name, c := range map[string]struct {
-		elastic elastic
+		elastic *elastic
 		env     string
 		want    string
 	}{
-		"a template that is refused":  {elastic{refuses: "/_index_template/calotype-logs", imports: "{}"}, "WITHIN=30", "the template: it is no good"},
-		"objects that are not taken":  {elastic{imports: `{"success":false}`}, "WITHIN=30", `Kibana's objects: {"success":false}`},
-		"one that never answers well": {elastic{starts: 1000}, "WITHIN=0", "the policy, the last answer: starting"},
-		"no time":                     {elastic{}, "LOGS_RETENTION=14d&", "LOGS_RETENTION is no time"},
+		"a template that is refused":  {&elastic{refuses: "/_index_template/calotype-logs", imports: "{}"}, "WITHIN=30", "the template: it is no good"},
+		"objects that are not taken":  {&elastic{imports: `{"success":false}`}, "WITHIN=30", `Kibana's objects: {"success":false}`},
+		"one that never answers well": {&elastic{starts: 1000}, "WITHIN=0", "the policy, the last answer: starting"},
+		"no time":                     {&elastic{}, "LOGS_RETENTION=14d&", "LOGS_RETENTION is no time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out, err := c.elastic.setUp(t, folder, c.env); err == nil || !strings.Contains(out, c.want) {

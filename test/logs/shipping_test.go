@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	storagev1 "calotype/proto/storage/v1"
+	"calotype/test/servers"
 )
 
 func write(name, text string) error { return os.WriteFile(name, []byte(text), 0o600) }
@@ -35,9 +36,9 @@ func TestEveryLineArrives(t *testing.T) {
 	}
 	began := time.Now()
 	to := newStore(t)
-	to.begin(t, shipped, indexed)
+	to.begin(t, shipped)
 	c := start(t)
-	shipper := c.ship(shipped[Shipper], to, indexed)
+	shipper := c.ship(shipped[Shipper], to)
 	broker := c.engine.container("calotype-rabbitmq-1-1", "rabbitmq-1", project)
 	broker.write("2026-01-01 [notice] <0.1.0> text of a program that is none of ours")
 	broker.write(strings.Repeat("a line that Docker cuts ", 2000) + ".")
@@ -52,7 +53,7 @@ func TestEveryLineArrives(t *testing.T) {
 
 	to.Kill()
 	c.talk()
-	c.replace("image-worker") // while nobody takes what it said last
+	c.replace("image-worker", shipper) // while nobody takes what it said last
 	c.talk()
 	to.Start()
 	arrived(t, to, "what was written while the store was away", c.engine)
@@ -66,7 +67,7 @@ func TestEveryLineArrives(t *testing.T) {
 	c.stop()
 	arrived(t, to, "what was written while the shipper was away", c.engine)
 
-	found, _, err := to.find(t.Context(), indexed, everything(), 100_000)
+	found, _, err := to.find(t.Context(), everything(), 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestEveryLineArrives(t *testing.T) {
 		}
 	}
 
-	story, _, err := to.find(t.Context(), indexed, about("http.request.id", request), 1000)
+	story, _, err := to.find(t.Context(), about("http.request.id", request), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestEveryLineArrives(t *testing.T) {
 func arrived(t *testing.T, to *store, what string, from *engine) {
 	t.Helper()
 	eventually(t, what+" are in the store", func(ctx context.Context) error {
-		_, have, err := to.find(ctx, indexed, everything(), 1)
+		_, have, err := to.find(ctx, everything(), 1)
 		if want := len(from.lines()); err == nil && have < want {
 			err = fmt.Errorf("%d of %d", have, want)
 		}
@@ -143,17 +144,24 @@ func (c *cluster) talk() (turned int) {
 	return turned
 }
 
-// replace ends a service's container, takes it away with its files, and starts another.
-func (c *cluster) replace(name string) {
+// replace ends a service's container, takes it away with its files once the shipper has read them, and starts another.
+func (c *cluster) replace(name string, shipper *servers.Filebeat) {
 	c.t.Helper()
 	old := c.nodes[name]
 	old.leave()
+	eventually(c.t, "the shipper has read everything", func(ctx context.Context) error {
+		taken, brought, err := shipper.Told(ctx)
+		if want := len(c.engine.lines()); err == nil && taken < want {
+			err = fmt.Errorf("%d of %d, and brought %d", taken, want, brought)
+		}
+		return err
+	})
 	old.container.remove()
 	c.run(name, 2)
 }
 
 // begin gives the store an index with the template's fields, in its own words.
-func (s *store) begin(t *testing.T, shipped Shipped, index string) {
+func (s *store) begin(t *testing.T, shipped Shipped) {
 	t.Helper()
 	template, err := shipped.template()
 	if err != nil {
@@ -164,36 +172,94 @@ func (s *store) begin(t *testing.T, shipped Shipped, index string) {
 	for field, is := range template.types() {
 		properties[field] = map[string]any{"type": words[is]}
 	}
-	if err := s.ask(t.Context(), http.MethodPut, "/"+index, map[string]any{"mappings": map[string]any{"properties": properties}}, nil); err != nil {
+	if err := s.ask(t.Context(), http.MethodPut, "/"+indexed, map[string]any{"mappings": map[string]any{"properties": properties}}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestShipperOfAnotherForm sees that a shipper which does not take lines apart is found out.
-func TestShipperOfAnotherForm(t *testing.T) {
+// without is the shipped configuration without a line of it.
+func without(t *testing.T, text, beginning string) string {
+	t.Helper()
+	before, rest, found := strings.Cut(text, "      - "+beginning)
+	if !found {
+		t.Fatalf("there is no %s", beginning)
+	}
+	_, after, _ := strings.Cut(rest, "\n")
+	return before + after
+}
+
+// few is an engine with some lines, and a store.
+func few(t *testing.T) (*cluster, *store, Shipped) {
+	t.Helper()
 	shipped, err := Load("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	to := newStore(t)
-	to.begin(t, shipped, indexed)
+	to.begin(t, shipped)
 	c := &cluster{t: t, engine: &engine{t: t, folder: t.TempDir()}}
-	c.engine.container("calotype-gateway-1", "gateway", project).write(`{"@timestamp":"2026-01-01T00:00:00.5Z","message":"request","http.request.id":"` + request + `"}`)
-	at := strings.Index(shipped[Shipper], "      - ndjson:")
-	if at < 0 {
-		t.Fatal("there is no ndjson")
+	box := c.engine.container("calotype-gateway-1", "gateway", project)
+	for range 3 { // the same words at the same time are three lines all the same
+		box.write(`{"@timestamp":"2026-01-01T00:00:00.5Z","message":"request","http.request.id":"` + request + `"}`)
 	}
-	before, rest, _ := strings.Cut(shipped[Shipper][at:], "\n")
-	_ = c.ship(shipped[Shipper][:at]+rest, to, indexed)
-	arrived(t, to, "the line", c.engine)
-	found, _, err := to.find(t.Context(), indexed, everything(), 10)
+	return c, to, shipped
+}
+
+// TestShipperThatTakesNothingApart sees it found out.
+func TestShipperThatTakesNothingApart(t *testing.T) {
+	c, to, shipped := few(t)
+	c.ship(without(t, shipped[Shipper], "ndjson:"), to)
+	arrived(t, to, "the lines", c.engine)
+	found, _, err := to.find(t.Context(), everything(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lost, _, strange := Compare(c.engine.lines(), found); len(lost) != 1 || len(strange) != 1 {
-		t.Errorf("without %q all is as it was: %v", before, found)
+	if lost, _, strange := Compare(c.engine.lines(), found); len(lost) != 3 || len(strange) != 3 {
+		t.Errorf("all is as it was: %v", found)
 	}
-	if story, _, err := to.find(t.Context(), indexed, about("http.request.id", request), 10); err != nil || len(story) > 0 {
-		t.Errorf("without %q it is found by its id: %v %v", before, story, err)
+	if story, _, err := to.find(t.Context(), about("http.request.id", request), 10); err != nil || len(story) > 0 {
+		t.Errorf("it is found by its id: %v %v", story, err)
+	}
+}
+
+// TestLinesThatAreSentAgain has a shipper that remembers nothing begin anew: its lines are stored once. Without their ids they are there twice.
+func TestLinesThatAreSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(string) string
+		want   int // lines that are there twice
+	}{
+		"as shipped":  {func(text string) string { return text }, 0},
+		"without ids": {func(text string) string { return without(t, text, "fingerprint:") }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			few, to, shipped := few(t)
+			first := few.ship(c.change(shipped[Shipper]), to)
+			arrived(t, to, "the lines", few.engine)
+			first.Kill()
+			second := few.ship(c.change(shipped[Shipper]), to)
+			eventually(t, "all are sent again", func(ctx context.Context) error {
+				_, brought, err := second.Told(ctx)
+				if err == nil && brought < 3 {
+					err = fmt.Errorf("%d of 3", brought)
+				}
+				return err
+			})
+			few.engine.container("calotype-gateway-2", "gateway", project).write("the last line") // when this is there, all before it is
+			eventually(t, "the last line is there", func(ctx context.Context) error {
+				last, _, err := to.find(ctx, about("container.name", "calotype-gateway-2"), 10)
+				if err == nil && len(last) != 1 {
+					err = fmt.Errorf("%v", last)
+				}
+				return err
+			})
+			found, _, err := to.find(t.Context(), everything(), 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost, twice, strange := Compare(few.engine.lines(), found)
+			if len(lost) != 0 || len(strange) != 0 || len(twice) != c.want {
+				t.Errorf("%d lost, %d twice, %d strange: %v", len(lost), len(twice), len(strange), found)
+			}
+		})
 	}
 }

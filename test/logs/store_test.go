@@ -47,7 +47,7 @@ func (s *store) ask(ctx context.Context, method, path string, body, into any) er
 }
 
 // find gives the lines that a query finds, and how many there are.
-func (s *store) find(ctx context.Context, index string, query any, most int) ([]Line, int, error) {
+func (s *store) find(ctx context.Context, query any, most int) ([]Line, int, error) {
 	var answer struct {
 		Hits struct {
 			Total struct{ Value int }
@@ -56,7 +56,7 @@ func (s *store) find(ctx context.Context, index string, query any, most int) ([]
 			}
 		}
 	}
-	err := s.ask(ctx, http.MethodPost, "/"+index+"/_search", map[string]any{"query": query, "size": most, "track_total_hits": true}, &answer)
+	err := s.ask(ctx, http.MethodPost, "/"+indexed+"/_search", map[string]any{"query": query, "size": most, "track_total_hits": true}, &answer)
 	var found []Line
 	for _, h := range answer.Hits.Hits {
 		found = append(found, Flatten(h.Source))
@@ -71,12 +71,12 @@ func about(field, value string) any {
 }
 
 // ship runs a Filebeat with the shipped configuration, to a store in the place of Logstash.
-func (c *cluster) ship(shipper string, to *store, index string) *servers.Process {
+func (c *cluster) ship(shipper string, to *store) *servers.Filebeat {
 	c.t.Helper()
 	config := filepath.Join(c.t.TempDir(), "filebeat.yml")
 	c.must(write(config, shipper))
 	return servers.NewFilebeat(c.t, []string{"CONTAINERS=" + c.engine.folder, "DATA=" + c.t.TempDir(), "PROJECT=" + project},
-		"-c", config, "-E", "output.logstash.enabled=false", "-E", "output.elasticsearch.hosts="+to.URL, "-E", "output.elasticsearch.index="+index,
+		"-c", config, "-E", "output.logstash.enabled=false", "-E", "output.elasticsearch.hosts="+to.URL, "-E", "output.elasticsearch.index="+indexed,
 		"-E", "output.elasticsearch.username="+to.User, "-E", "output.elasticsearch.password="+to.Password, "-E", "output.elasticsearch.compression_level=0",
 		"-E", "output.elasticsearch.backoff.init=100ms", "-E", "output.elasticsearch.backoff.max=1s",
 		"-E", "setup.template.enabled=false", "-E", "setup.ilm.enabled=false")

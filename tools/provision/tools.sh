@@ -1,13 +1,14 @@
 #!/bin/sh
 # tools.sh [NAME...]: builds the tools of tools/go.mod (all, unless named) that are not built yet, and prints their folder.
 # They are kept beside the test servers, outside the checkout, under a name made from what decides their content: the pinned
-# modules and the Go that builds them. Helm and kubeconform share no library with those of tools/go.mod, and are large: each is built
+# modules and the Go that builds them. Helm, kubeconform and mustache (which reads Logstash's pipelines) share no library with those of tools/go.mod: each is built
 # from its own module with the versions that it was released with, and kept under its own version, so that neither makes the other, or
 # those, be built again.
 set -eu
 
 helm=helm.sh/helm/v3/cmd/helm@v3.19.0
 kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+mustache=github.com/breml/logstash-config/cmd/mustache@v0.5.3
 openapi=k8s.io/kubernetes@v1.36.3 # of which one file is taken, kubernetes-openapi: what kubeconform's schemas are made of
 keda=github.com/kedacore/keda/v2@v2.17.2 # of which a folder of some files is taken: what it takes of the chart's ScaledObject
 
@@ -29,6 +30,10 @@ trap 'exit 130' INT TERM
 fetch() {
   case $name in
   kubernetes-openapi | keda) ;;
+  mustache) # go install asks for a list of the module's versions, which not every proxy has
+    (cd "$work" && go mod init calotype-tools && go mod edit -require="${package%/cmd/*}@$version" && go build -mod=mod -trimpath -ldflags '-s -w' -o "$name" "$module")
+    return
+    ;;
   *)
     GOBIN=$work go install -trimpath -ldflags '-s -w' "$package"
     return
@@ -57,7 +62,7 @@ for package in $(sed -n '/^tool (/,/^)/s/^[[:space:]]\{1,\}//p' go.mod); do
   fi
   mv "$out/.new.$$" "$out/$name"
 done
-for package in $helm $kubeconform $openapi $keda; do
+for package in $helm $kubeconform $mustache $openapi $keda; do
   module=${package%@*} version=${package#*@}
   name=${module##*/}
   case $package in "$openapi") name=kubernetes-openapi ;; "$keda") name=keda ;; esac
