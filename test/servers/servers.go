@@ -1,4 +1,4 @@
-// Package servers runs the real servers that tests talk to, Consul, etcd, Jaeger, RabbitMQ, Postgres and an S3, each on free ports of
+// Package servers runs the real servers that tests talk to, Consul, etcd, Jaeger, RabbitMQ, Postgres, an S3, Filebeat and ZincSearch, each on free ports of
 // the loopback interface, and any other program, for as long as the test lasts. `make test` provides the programs; a test that lacks one fails.
 package servers
 
