@@ -58,7 +58,7 @@ func (h *Handler) send(ctx context.Context, buf []byte, n int, more io.Reader, s
 	err = stream.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Header{Header: &storagev1.PutHeader{Size: size}}})
 	for err == nil && n > 0 {
 		err = stream.Send(&storagev1.PutRequest{Part: &storagev1.PutRequest_Chunk{Chunk: buf[:n]}})
-		if n = 0; err != nil || more == nil {
+		if err != nil || more == nil {
 			break
 		}
 		var end error

@@ -138,7 +138,7 @@ func TestVanishedStoreCostsOneConnection(t *testing.T) {
 		all.Go(func() error {
 			_, err := s.Stat(t.Context(), blobtest.DigestOf(b))
 			if f := fault.As(err); f == nil || f.Kind != fault.Unavailable || f.RetryAfter < time.Second {
-				return fmt.Errorf("it gave %v, want Unavailable with a hint", err)
+				return fmt.Errorf("it gave %w, want Unavailable with a hint", err)
 			}
 			return nil
 		})
