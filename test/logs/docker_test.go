@@ -138,16 +138,6 @@ func (c *container) turn() {
 	c.begin()
 }
 
-// remove takes the container away, with all that it wrote.
-func (c *container) remove() {
-	c.engine.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := errors.Join(c.file.Close(), os.RemoveAll(filepath.Dir(c.path))); err != nil {
-		c.engine.t.Error(err)
-	}
-}
-
 // lines are all that were written until now.
 func (e *engine) lines() []Line {
 	e.mu.Lock()
