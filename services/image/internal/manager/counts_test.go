@@ -60,10 +60,11 @@ func TestWaitIsCounted(t *testing.T) {
 				return job.Done()
 			})
 			w.ended(w.create(thumb()).Job.ID)
-			eventually(t, "its end is counted", func() bool {
+			eventually(t, "its end and its wait are counted", func() bool { // each by whoever applied that report
+				_, waits, _ := w.metric("calotype_job_wait_seconds", string(job.Normal))
 				succeeded, _, _ := w.metric("calotype_jobs_ended_total", string(job.Succeeded))
 				failed, _, _ := w.metric("calotype_jobs_ended_total", string(job.Failed))
-				return succeeded+failed == 1
+				return succeeded+failed == 1 && waits > 0
 			})
 			if _, seen, sum := w.metric("calotype_job_wait_seconds", string(job.Normal)); seen != 1 || sum > 20 {
 				t.Errorf("%d waits were counted, %v s", seen, sum)

@@ -126,7 +126,6 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d bytes came back, %v", n, err)
 	}
 
-	s.WaitForMemory(20 * time.Millisecond)
 	ctx, leave := context.WithCancel(t.Context())
 	done := make(chan error, 4)
 	for i := range cap(done) {
@@ -137,6 +136,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}()
 	}
 	eventually(t, "the memory is full", func() bool { return s.Held() == int64(cfg.Memory) })
+	s.WaitForMemory(20 * time.Millisecond)
 	wantBusy(t, s)
 	leave()
 	for range cap(done) {
