@@ -43,18 +43,15 @@ func TestHints(t *testing.T) {
 		t.Fatal(err)
 	}
 	var shipper struct {
-		Inputs []struct{ Parsers []map[string]map[string]any } `yaml:"filebeat.inputs"`
+		Inputs []map[string]any `yaml:"filebeat.inputs"`
 	}
 	if err := yaml.Unmarshal(text, &shipper); err != nil {
 		t.Fatal(err)
 	}
 	options := map[string]string{"enabled": "true"}
-	for _, parser := range shipper.Inputs[0].Parsers {
-		for key, value := range parser["ndjson"] {
-			if key == "target" && value == "" { // what hints call otherwise
-				key, value = "keys_under_root", true
-			}
-			options["json."+key] = fmt.Sprint(value)
+	for key, value := range shipper.Inputs[0] {
+		if strings.HasPrefix(key, "json.") {
+			options[key] = fmt.Sprint(value)
 		}
 	}
 	h := newHelm(t)

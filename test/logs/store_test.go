@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"calotype/test/servers"
@@ -16,6 +17,7 @@ import (
 // store is a ZincSearch, which speaks as Elasticsearch does.
 type store struct {
 	*servers.ZincSearch
+	way    *servers.Relay // of the shipper to it
 	client http.Client
 }
 
@@ -76,7 +78,7 @@ func (c *cluster) ship(shipper string, to *store) *servers.Filebeat {
 	config := filepath.Join(c.t.TempDir(), "filebeat.yml")
 	c.must(write(config, shipper))
 	return servers.NewFilebeat(c.t, []string{"CONTAINERS=" + c.engine.folder, "DATA=" + c.t.TempDir(), "PROJECT=" + project},
-		"-c", config, "-E", "output.logstash.enabled=false", "-E", "output.elasticsearch.hosts="+to.URL, "-E", "output.elasticsearch.index="+indexed,
+		"-c", config, "-E", "output.logstash.enabled=false", "-E", "output.elasticsearch.hosts=http://"+to.way.Addr()+"/es", "-E", "output.elasticsearch.index="+indexed,
 		"-E", "output.elasticsearch.username="+to.User, "-E", "output.elasticsearch.password="+to.Password, "-E", "output.elasticsearch.compression_level=0",
 		"-E", "output.elasticsearch.backoff.init=100ms", "-E", "output.elasticsearch.backoff.max=1s",
 		"-E", "setup.template.enabled=false", "-E", "setup.ilm.enabled=false")
@@ -84,5 +86,6 @@ func (c *cluster) ship(shipper string, to *store) *servers.Filebeat {
 
 func newStore(t *testing.T) *store {
 	t.Helper()
-	return &store{ZincSearch: servers.NewZincSearch(t)}
+	z := servers.NewZincSearch(t)
+	return &store{ZincSearch: z, way: servers.NewRelay(t, strings.TrimSuffix(strings.TrimPrefix(z.URL, "http://"), "/es"))}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// ZincSearch is a store of documents that speaks as Elasticsearch does, and keeps what it has taken over Kill and Start.
+// ZincSearch is a store of documents that speaks as Elasticsearch does, and keeps over Kill and Start what it finds.
 type ZincSearch struct {
 	*Process
 	URL            string // of Elasticsearch's API
