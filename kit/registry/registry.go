@@ -1,5 +1,5 @@
 // Package registry chooses the go-micro registry of a process: memory for everything in one process, mdns for a quiet network,
-// consul for the rest. It is the one place, with kit/leader, that knows Consul.
+// consul or etcd for the rest, or dns, which is no registry. It is the one place, with kit/leader, that knows Consul.
 //
 // What Watch does differs, and none of them can be trusted alone: memory gives a watcher 10 ms to take an event and then drops it;
 // mdns hears announcements only, never the silence of a node that died; consul's is our own (the plugin's waits 5 s after its
@@ -26,12 +26,14 @@ const (
 	MDNS   = "mdns"
 	Consul = "consul"
 	Etcd   = "etcd"
+	DNS    = "dns"
 )
 
 // Config says which registry is used and how nodes stay in it.
 type Config struct {
-	Kind        string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns, consul or etcd"`
+	Kind        string        `koanf:"kind" doc:"where nodes find each other: memory (one process only), mdns, consul, etcd or dns"`
 	Addresses   []string      `koanf:"addresses" doc:"Consul agents or etcd servers, host:port, or a host with the usual port; any is asked first, and the next when one does not answer as it should"`
+	Names       []string      `koanf:"names" doc:"dns: where each service's nodes are, service=host:port, or service=http://host:port of the gateways; every address of the host is a node"`
 	Token       config.Secret `koanf:"token" doc:"Consul's ACL token; needs service:write on what is registered, service:read and node:read"`
 	Username    string        `koanf:"username" doc:"etcd's user; needs to read and write below /micro/registry/, and what live settings and leaders are kept under"`
 	Password    config.Secret `koanf:"password" doc:"the password of etcd's user"`
@@ -39,7 +41,7 @@ type Config struct {
 	Datacenters []string      `koanf:"datacenters" doc:"other datacenters of Consul, the nearest first: a service's nodes there are called while none of one's own can be; empty calls one's own only"`
 	TLS         TLS           `koanf:"tls"`
 	TTL         time.Duration `koanf:"ttl" doc:"how long a node that does not renew is still found"`
-	Interval    time.Duration `koanf:"interval" doc:"how often a node renews"`
+	Interval    time.Duration `koanf:"interval" doc:"how often a node renews; with dns, how often names are looked up"`
 }
 
 // TLS says how Consul or etcd is spoken to.
@@ -62,14 +64,24 @@ func (c Config) Validate() []fault.Field {
 	bad := func(path, format string, args ...any) {
 		fs = append(fs, fault.Field{Path: path, Message: fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains([]string{Memory, MDNS, Consul, Etcd}, c.Kind) {
-		bad("kind", "%q is not one of memory, mdns, consul, etcd", c.Kind)
+	if !slices.Contains([]string{Memory, MDNS, Consul, Etcd, DNS}, c.Kind) {
+		bad("kind", "%q is not one of memory, mdns, consul, etcd, dns", c.Kind)
 	}
 	if c.Interval <= 0 {
 		bad("interval", "%v is no time", c.Interval)
 	}
 	if c.TTL < 2*c.Interval {
 		bad("ttl", "%v is less than two intervals of %v: one lost renewal would lose the node", c.TTL, c.Interval)
+	}
+	if c.Kind == DNS {
+		if len(c.Names) == 0 {
+			bad("names", "names no service")
+		}
+		for i, line := range c.Names {
+			if _, _, err := parseName(line); err != nil {
+				bad(fmt.Sprintf("names[%d]", i), "%v", err)
+			}
+		}
 	}
 	if c.Kind != Consul && c.Kind != Etcd {
 		return fs
@@ -156,6 +168,8 @@ func New(cfg Config) (registry.Registry, error) {
 		return c, nil
 	case Etcd:
 		return newEtcd(cfg)
+	case DNS:
+		return newNames(cfg)
 	case MDNS:
 		return registry.NewRegistry(), nil
 	}

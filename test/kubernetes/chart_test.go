@@ -21,11 +21,13 @@ var backends = []string{
 
 // variants are what is rendered and checked: every values file, and what none of them turns on.
 var variants = map[string][]string{
-	"values":   backends,
-	"small":    {"-f", chart + "/values-small.yaml"},
-	"ha":       {"-f", chart + "/values-ha.yaml"},
-	"external": {"-f", chart + "/values-external.yaml"},
-	"etcd":     append([]string{"--set", "registry.kind=etcd,registry.username=calotype"}, backends...),
+	"values":                    backends,
+	"small":                     {"-f", chart + "/values-small.yaml"},
+	"ha":                        {"-f", chart + "/values-ha.yaml"},
+	"external":                  {"-f", chart + "/values-external.yaml"},
+	"etcd":                      append([]string{"--set", "registry.kind=etcd,registry.username=calotype"}, backends...),
+	"dns":                       append([]string{"--set", "registry.kind=dns,components.image-manager.replicas=1,components.image-manager.autoscaling.enabled=false"}, backends[2:]...),
+	"dns, with leaders in etcd": append([]string{"--set", "registry.kind=dns,settings.leader\\.kind=etcd"}, backends...),
 	"small with all else": {"-f", chart + "/values-small.yaml", "--set", "workers.scaling=keda", "--set", "workers.prometheus=http://prometheus.monitoring:9090",
 		"--set", "ingress.enabled=true,ingress.host=pictures.example.com,ingress.grpcHost=grpc.example.com,ingress.tlsSecretName=pictures",
 		"--set", "serviceMonitor.enabled=true,serviceMonitor.labels.release=prometheus,logs.hints=true", "--set", "nginx.tls.secretName=pictures", "--set", "dev.storageClassName=fast",

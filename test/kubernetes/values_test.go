@@ -16,6 +16,8 @@ func TestWrongValues(t *testing.T) {
 		"both given":             {append([]string{"--set", "dev.postgres.enabled=true"}, backends...), []string{"postgres.url and dev.postgres.enabled: only one"}},
 		"dev Consul and tokens":  {[]string{"-f", chart + "/values-small.yaml", "--set", "registry.tokens=true"}, []string{"registry.tokens"}},
 		"dev Consul and etcd":    {[]string{"-f", chart + "/values-small.yaml", "--set", "registry.kind=etcd"}, []string{"registry.kind"}},
+		"nobody leads":           {append([]string{"--set", "registry.kind=dns"}, backends...), []string{"leader.kind"}},
+		"leaders kept nowhere":   {append([]string{"--set", "registry.kind=dns,settings.leader\\.kind=consul"}, backends[2:]...), []string{"registry.addresses"}},
 		"unknown":                {append([]string{"--set", "replicas=3"}, backends...), []string{"replicas"}},
 		"unknown component":      {append([]string{"--set", "components.worker.replicas=3"}, backends...), []string{"worker"}},
 		"text for a number":      {append([]string{"--set-string", "components.gateway.replicas=three"}, backends...), []string{"replicas"}},

@@ -7,8 +7,17 @@ start with one that it does not know, so each gets its own only. */}}
 {{- $s := dict
   "log.level" "info" "log.format" "json" "rpc.listen" ":9000" "ops.listen" ":9100"
   "registry.kind" $v.registry.kind "registry.addresses" (join "," $at.registry)
-  "live.kind" (ternary $v.registry.kind "off" $v.registry.live)
+  "live.kind" (ternary $v.registry.kind "off" (and $v.registry.live (ne $v.registry.kind "dns")))
   "drain.wait" (printf "%ds" (int $c.drain.wait)) "drain.timeout" (printf "%ds" (int $c.drain.timeout)) -}}
+{{- if eq $v.registry.kind "dns" -}}
+  {{- $names := list -}}
+  {{- range $name := list "gateway" "greeter" "image-manager" "image-worker" "storage" -}}
+    {{- $host := printf "%s-%s.%s.svc" (include "calotype.fullname" $.root) $name $.root.Release.Namespace -}}
+    {{- $names = append $names (printf "calotype-%s=%s" (ternary "image" $name (eq $name "image-manager")) (ternary (printf "http://%s:8080" $host) (printf "%s:9000" $host) (eq $name "gateway"))) -}}
+  {{- end -}}
+  {{- $_ := set $s "registry.names" (join "," $names) -}}
+  {{- if not $at.registry }}{{ $_ := unset $s "registry.addresses" }}{{ end -}}
+{{- end -}}
 {{- if and (eq $v.registry.kind "etcd") $v.registry.username }}{{ $_ := set $s "registry.username" $v.registry.username }}{{ end -}}
 {{- if $v.jaeger.collector -}}
   {{- $s = merge $s (dict "tracing.sampler" $v.jaeger.sampler "tracing.param" $v.jaeger.param "tracing.collector" $v.jaeger.collector) -}}
