@@ -36,7 +36,7 @@ test: ## Run all tests with the race detector, against real servers that it gets
 	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl helm kubeconform kubernetes-openapi keda mustache) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
 		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race $(UNWATCHED) -shuffle=on -timeout 20m $(TEST)
 
-faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (15 minutes)
+faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (20 minutes)
 	@$(PROVISION)/servers.sh >/dev/null
 	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc ./kit/leader
 	FAULTS_ALONE=1 RPC_TEST_REGISTRY=etcd go test -count=1 -v -timeout 20m ./test/rpc
@@ -97,7 +97,7 @@ e2e: ## Test the running cluster through Nginx (after make up; TEST='-run Name')
 chaos-short: ## Break the loaded, running cluster for some minutes, and look for what is lost (after make up)
 	go run ./test/chaos/cluster -short $(CHAOS)
 
-chaos-cluster: ## Break every part of the loaded, running cluster in turn, for about an hour (after make up; CHAOS='-seed n')
+chaos-cluster: ## Break every part of the loaded, running cluster in turn, for some 25 minutes (after make up; CHAOS='-seed n')
 	go run ./test/chaos/cluster $(CHAOS)
 
 clean: ## Remove what was built here; the tools' cache and your data stay

@@ -1,12 +1,12 @@
 #!/bin/sh
 # roll.sh [SERVICE...]: replaces the containers of Calotype's own services by new ones, from the images and settings that are there
 # now, one at a time and without a failed request: a new one is started, and once it is ready an old one leaves in order.
-# Default: all but Nginx, whose port only one can have. Images are not built: `make images` does.
+# Default: all but Nginx, whose port only one can have; workers before the managers, who may give them what only new ones understand. Images are not built: `make images` does.
 set -eu
 # shellcheck source=deploy/compose-env.sh
 . "$(dirname "$0")/compose-env.sh"
 needs_docker
-[ $# -gt 0 ] || set -- image-manager image-worker storage greeter gateway
+[ $# -gt 0 ] || set -- image-worker image-manager storage greeter gateway
 within=${WITHIN:-120} why=
 
 running() { docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False; }
