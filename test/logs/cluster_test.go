@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -123,24 +122,9 @@ func (c *cluster) node(name string, n int, program string, env ...string) {
 // edge runs Nginx and what sees to it.
 func (c *cluster) edge() {
 	c.t.Helper()
-	program := filepath.Join(c.t.TempDir(), "edge")
-	if out, err := exec.CommandContext(c.t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, "calotype/cmd/edge").CombinedOutput(); err != nil {
-		c.t.Fatalf("building Nginx's companion: %v\n%s", err, out)
-	}
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		nginx = "/usr/sbin/nginx" // not on everybody's PATH
-	}
-	template, err := filepath.Abs("../../deploy/nginx/nginx.conf.tmpl")
-	c.must(err)
-	short, err := os.MkdirTemp("", "edge") // short, for the sockets in it
-	c.must(err)
-	c.t.Cleanup(func() { os.RemoveAll(short) })
-	at := servers.FreePort(c.t)
-	c.base, c.grpc = "http://"+at, servers.FreePort(c.t)
-	c.node("nginx", 1, program, "CALOTYPE_EDGE__NGINX="+nginx, "CALOTYPE_EDGE__TEMPLATE="+template, "CALOTYPE_EDGE__DIR="+filepath.Join(short, "run"),
-		"CALOTYPE_EDGE__STATE="+filepath.Join(short, "gateways.json"), "CALOTYPE_EDGE__CACHE__DIR="+filepath.Join(short, "cache"),
-		"CALOTYPE_EDGE__HTTP="+at, "CALOTYPE_EDGE__GRPC="+c.grpc, "CALOTYPE_EDGE__CONNECTIONS=256", "CALOTYPE_EDGE__WORKERS=1")
+	e := servers.NewEdge(c.t)
+	c.base, c.grpc = e.URL, e.GRPC
+	c.node("nginx", 1, e.Program, append(e.Env, "CALOTYPE_EDGE__WORKERS=1")...)
 }
 
 // stop has every process leave in order, after which its last line is written.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -145,30 +143,13 @@ func (s *suite) run(ready <-chan struct{}) {
 // runEdge runs what stands before the gateways, with an nginx of its own.
 func (s *suite) runEdge(dir string) {
 	s.t.Helper()
-	program := filepath.Join(dir, "edge")
-	build := exec.CommandContext(s.t.Context(), "go", "build", "-o", program, "calotype/cmd/edge")
-	if out, err := build.CombinedOutput(); err != nil {
-		s.t.Fatalf("building Nginx's companion: %v\n%s", err, out)
-	}
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		nginx = "/usr/sbin/nginx" // not on everybody's PATH
-	}
-	template, err := filepath.Abs("../../deploy/nginx/nginx.conf.tmpl")
-	s.must(err)
-	short, err := os.MkdirTemp("", "edge") // short, for the sockets in it
-	s.must(err)
-	s.t.Cleanup(func() { os.RemoveAll(short) })
-	at := servers.FreePort(s.t)
+	e := servers.NewEdge(s.t)
 	s.edge = servers.FreePort(s.t)
-	servers.Run(s.t, servers.Program{Path: program, Env: []string{
-		"CALOTYPE_EDGE__NGINX=" + nginx, "CALOTYPE_EDGE__TEMPLATE=" + template, "CALOTYPE_EDGE__DIR=" + filepath.Join(short, "run"),
-		"CALOTYPE_EDGE__STATE=" + filepath.Join(short, "gateways.json"), "CALOTYPE_EDGE__CACHE__DIR=" + filepath.Join(short, "cache"),
-		"CALOTYPE_EDGE__ACCESS_LOG=" + filepath.Join(short, "access.log"), "CALOTYPE_EDGE__HTTP=" + at, "CALOTYPE_EDGE__GRPC=" + servers.FreePort(s.t),
-		"CALOTYPE_EDGE__CONNECTIONS=256", "CALOTYPE_OPS__LISTEN=" + s.edge, "CALOTYPE_TRACING__SAMPLER=off",
-		"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES=" + strings.Join(s.consul.Addresses(), ","), "CALOTYPE_REGISTRY__TOKEN=" + s.consul.Tokens["nginx"],
-	}, Ready: func(ctx context.Context, _ *servers.Process) error {
-		_, err := s.ask(ctx, http.MethodGet, "http://"+at+"/readyz", nil)
+	servers.Run(s.t, servers.Program{Path: e.Program, Env: append(e.Env,
+		"CALOTYPE_EDGE__ACCESS_LOG="+filepath.Join(dir, "access.log"), "CALOTYPE_OPS__LISTEN="+s.edge, "CALOTYPE_TRACING__SAMPLER=off",
+		"CALOTYPE_REGISTRY__KIND=consul", "CALOTYPE_REGISTRY__ADDRESSES="+strings.Join(s.consul.Addresses(), ","), "CALOTYPE_REGISTRY__TOKEN="+s.consul.Tokens["nginx"],
+	), Ready: func(ctx context.Context, _ *servers.Process) error {
+		_, err := s.ask(ctx, http.MethodGet, e.URL+"/readyz", nil)
 		return err
 	}})
 }
