@@ -191,6 +191,7 @@ func (s jobs) Watch(ctx context.Context, in *imagev1.WatchJobRequest, stream ima
 
 // worker is a double of a processing node.
 type worker struct {
+	imagev1.TransformerHandler
 	mu    sync.Mutex
 	calls int
 	on    func(context.Context, *imagev1.TransformRequest, imagev1.Transformer_TransformStream) error

@@ -44,9 +44,9 @@ func (*blank) Inspect(context.Context, []byte) (worker.Picture, error) {
 	return worker.Picture{Format: "png", ContentType: "image/png", Width: 640, Height: 480, Pages: 1, Orientation: 1, Size: int64(len(original))}, nil
 }
 
-func (e *blank) Render(_ context.Context, data []byte, variants []worker.Variant, _ func(worker.Progress)) (out []worker.Rendered, _ error) {
+func (e *blank) Render(_ context.Context, in worker.Input, variants []worker.Variant, _ func(worker.Progress)) (out []worker.Rendered, _ error) {
 	for _, v := range variants {
-		out = append(out, worker.Rendered{Name: v.Name, Format: "jpeg", ContentType: "image/jpeg", Width: 64, Height: 48, Pages: 1, Data: data})
+		out = append(out, worker.Rendered{Name: v.Name, Format: "jpeg", ContentType: "image/jpeg", Width: 64, Height: 48, Pages: 1, Data: in.Data})
 	}
 	e.made.add()
 	return out, nil

@@ -647,7 +647,9 @@ type PlanRequest struct {
 	// The extension of the URL, which gives the format where the options do not; may be empty.
 	Extension string `protobuf:"bytes,3,opt,name=extension,proto3" json:"extension,omitempty"`
 	// The Accept header, for f_auto; may be empty.
-	Accept        string `protobuf:"bytes,4,opt,name=accept,proto3" json:"accept,omitempty"`
+	Accept string `protobuf:"bytes,4,opt,name=accept,proto3" json:"accept,omitempty"`
+	// What a browser told of itself by client hints, for dpr_auto and w_auto; absent where it told nothing.
+	Hints         *ClientHints `protobuf:"bytes,5,opt,name=hints,proto3" json:"hints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -710,6 +712,77 @@ func (x *PlanRequest) GetAccept() string {
 	return ""
 }
 
+func (x *PlanRequest) GetHints() *ClientHints {
+	if x != nil {
+		return x.Hints
+	}
+	return nil
+}
+
+// ClientHints are what a browser tells of itself where a page asked for it by Accept-CH; 0 where it told nothing.
+type ClientHints struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pixels of the device for one of the page: Sec-CH-DPR, or DPR.
+	Dpr float64 `protobuf:"fixed64,1,opt,name=dpr,proto3" json:"dpr,omitempty"`
+	// The width at which the picture will be shown, in pixels of the device: Sec-CH-Width, or Width.
+	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	// The width of the window, in pixels of the page: Sec-CH-Viewport-Width, or Viewport-Width.
+	ViewportWidth int32 `protobuf:"varint,3,opt,name=viewport_width,json=viewportWidth,proto3" json:"viewport_width,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientHints) Reset() {
+	*x = ClientHints{}
+	mi := &file_image_v1_images_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientHints) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientHints) ProtoMessage() {}
+
+func (x *ClientHints) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_images_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientHints.ProtoReflect.Descriptor instead.
+func (*ClientHints) Descriptor() ([]byte, []int) {
+	return file_image_v1_images_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ClientHints) GetDpr() float64 {
+	if x != nil {
+		return x.Dpr
+	}
+	return 0
+}
+
+func (x *ClientHints) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *ClientHints) GetViewportWidth() int32 {
+	if x != nil {
+		return x.ViewportWidth
+	}
+	return 0
+}
+
 // PlanResponse is what is to be made.
 type PlanResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -720,14 +793,16 @@ type PlanResponse struct {
 	// The identity of the result: equal keys are the same picture.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// True where Accept had a say, so that caches must vary by it.
-	VaryAccept    bool `protobuf:"varint,4,opt,name=vary_accept,json=varyAccept,proto3" json:"vary_accept,omitempty"`
+	VaryAccept bool `protobuf:"varint,4,opt,name=vary_accept,json=varyAccept,proto3" json:"vary_accept,omitempty"`
+	// True where client hints had a say, or would have had one.
+	VaryHints     bool `protobuf:"varint,5,opt,name=vary_hints,json=varyHints,proto3" json:"vary_hints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_image_v1_images_proto_msgTypes[10]
+	mi := &file_image_v1_images_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +814,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_images_proto_msgTypes[10]
+	mi := &file_image_v1_images_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +827,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_image_v1_images_proto_rawDescGZIP(), []int{10}
+	return file_image_v1_images_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PlanResponse) GetImage() *Image {
@@ -783,6 +858,13 @@ func (x *PlanResponse) GetVaryAccept() bool {
 	return false
 }
 
+func (x *PlanResponse) GetVaryHints() bool {
+	if x != nil {
+		return x.VaryHints
+	}
+	return false
+}
+
 // ListPresetsRequest is empty.
 type ListPresetsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -792,7 +874,7 @@ type ListPresetsRequest struct {
 
 func (x *ListPresetsRequest) Reset() {
 	*x = ListPresetsRequest{}
-	mi := &file_image_v1_images_proto_msgTypes[11]
+	mi := &file_image_v1_images_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +886,7 @@ func (x *ListPresetsRequest) String() string {
 func (*ListPresetsRequest) ProtoMessage() {}
 
 func (x *ListPresetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_images_proto_msgTypes[11]
+	mi := &file_image_v1_images_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +899,7 @@ func (x *ListPresetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPresetsRequest.ProtoReflect.Descriptor instead.
 func (*ListPresetsRequest) Descriptor() ([]byte, []int) {
-	return file_image_v1_images_proto_rawDescGZIP(), []int{11}
+	return file_image_v1_images_proto_rawDescGZIP(), []int{12}
 }
 
 // ListPresetsResponse gives the presets.
@@ -831,7 +913,7 @@ type ListPresetsResponse struct {
 
 func (x *ListPresetsResponse) Reset() {
 	*x = ListPresetsResponse{}
-	mi := &file_image_v1_images_proto_msgTypes[12]
+	mi := &file_image_v1_images_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +925,7 @@ func (x *ListPresetsResponse) String() string {
 func (*ListPresetsResponse) ProtoMessage() {}
 
 func (x *ListPresetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_images_proto_msgTypes[12]
+	mi := &file_image_v1_images_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +938,7 @@ func (x *ListPresetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPresetsResponse.ProtoReflect.Descriptor instead.
 func (*ListPresetsResponse) Descriptor() ([]byte, []int) {
-	return file_image_v1_images_proto_rawDescGZIP(), []int{12}
+	return file_image_v1_images_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListPresetsResponse) GetPresets() []*Preset {
@@ -881,7 +963,7 @@ type Preset struct {
 
 func (x *Preset) Reset() {
 	*x = Preset{}
-	mi := &file_image_v1_images_proto_msgTypes[13]
+	mi := &file_image_v1_images_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +975,7 @@ func (x *Preset) String() string {
 func (*Preset) ProtoMessage() {}
 
 func (x *Preset) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_images_proto_msgTypes[13]
+	mi := &file_image_v1_images_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +988,7 @@ func (x *Preset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preset.ProtoReflect.Descriptor instead.
 func (*Preset) Descriptor() ([]byte, []int) {
-	return file_image_v1_images_proto_rawDescGZIP(), []int{13}
+	return file_image_v1_images_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Preset) GetName() string {
@@ -978,18 +1060,25 @@ const file_image_v1_images_proto_rawDesc = "" +
 	"\x13DeleteImageResponse\"B\n" +
 	"\x11GetVariantRequest\x12\x19\n" +
 	"\bimage_id\x18\x01 \x01(\tR\aimageId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"x\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xa5\x01\n" +
 	"\vPlanRequest\x12\x19\n" +
 	"\bimage_id\x18\x01 \x01(\tR\aimageId\x12\x18\n" +
 	"\aoptions\x18\x02 \x01(\tR\aoptions\x12\x1c\n" +
 	"\textension\x18\x03 \x01(\tR\textension\x12\x16\n" +
-	"\x06accept\x18\x04 \x01(\tR\x06accept\"\x95\x01\n" +
+	"\x06accept\x18\x04 \x01(\tR\x06accept\x12+\n" +
+	"\x05hints\x18\x05 \x01(\v2\x15.image.v1.ClientHintsR\x05hints\"\\\n" +
+	"\vClientHints\x12\x10\n" +
+	"\x03dpr\x18\x01 \x01(\x01R\x03dpr\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\x05R\x05width\x12%\n" +
+	"\x0eviewport_width\x18\x03 \x01(\x05R\rviewportWidth\"\xb4\x01\n" +
 	"\fPlanResponse\x12%\n" +
 	"\x05image\x18\x01 \x01(\v2\x0f.image.v1.ImageR\x05image\x12+\n" +
 	"\avariant\x18\x02 \x01(\v2\x11.image.v1.VariantR\avariant\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x12\x1f\n" +
 	"\vvary_accept\x18\x04 \x01(\bR\n" +
-	"varyAccept\"\x14\n" +
+	"varyAccept\x12\x1d\n" +
+	"\n" +
+	"vary_hints\x18\x05 \x01(\bR\tvaryHints\"\x14\n" +
 	"\x12ListPresetsRequest\"A\n" +
 	"\x13ListPresetsResponse\x12*\n" +
 	"\apresets\x18\x01 \x03(\v2\x10.image.v1.PresetR\apresets\"h\n" +
@@ -1019,7 +1108,7 @@ func file_image_v1_images_proto_rawDescGZIP() []byte {
 	return file_image_v1_images_proto_rawDescData
 }
 
-var file_image_v1_images_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_image_v1_images_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_image_v1_images_proto_goTypes = []any{
 	(*Image)(nil),                 // 0: image.v1.Image
 	(*CreateImageRequest)(nil),    // 1: image.v1.CreateImageRequest
@@ -1031,50 +1120,52 @@ var file_image_v1_images_proto_goTypes = []any{
 	(*DeleteImageResponse)(nil),   // 7: image.v1.DeleteImageResponse
 	(*GetVariantRequest)(nil),     // 8: image.v1.GetVariantRequest
 	(*PlanRequest)(nil),           // 9: image.v1.PlanRequest
-	(*PlanResponse)(nil),          // 10: image.v1.PlanResponse
-	(*ListPresetsRequest)(nil),    // 11: image.v1.ListPresetsRequest
-	(*ListPresetsResponse)(nil),   // 12: image.v1.ListPresetsResponse
-	(*Preset)(nil),                // 13: image.v1.Preset
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*Recipe)(nil),                // 15: image.v1.Recipe
-	(*JobOptions)(nil),            // 16: image.v1.JobOptions
-	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
-	(*Job)(nil),                   // 18: image.v1.Job
-	(*Variant)(nil),               // 19: image.v1.Variant
-	(*Result)(nil),                // 20: image.v1.Result
+	(*ClientHints)(nil),           // 10: image.v1.ClientHints
+	(*PlanResponse)(nil),          // 11: image.v1.PlanResponse
+	(*ListPresetsRequest)(nil),    // 12: image.v1.ListPresetsRequest
+	(*ListPresetsResponse)(nil),   // 13: image.v1.ListPresetsResponse
+	(*Preset)(nil),                // 14: image.v1.Preset
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Recipe)(nil),                // 16: image.v1.Recipe
+	(*JobOptions)(nil),            // 17: image.v1.JobOptions
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*Job)(nil),                   // 19: image.v1.Job
+	(*Variant)(nil),               // 20: image.v1.Variant
+	(*Result)(nil),                // 21: image.v1.Result
 }
 var file_image_v1_images_proto_depIdxs = []int32{
-	14, // 0: image.v1.Image.create_time:type_name -> google.protobuf.Timestamp
-	14, // 1: image.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 2: image.v1.CreateImageRequest.recipe:type_name -> image.v1.Recipe
-	16, // 3: image.v1.CreateImageRequest.options:type_name -> image.v1.JobOptions
-	17, // 4: image.v1.CreateImageRequest.ttl:type_name -> google.protobuf.Duration
+	15, // 0: image.v1.Image.create_time:type_name -> google.protobuf.Timestamp
+	15, // 1: image.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 2: image.v1.CreateImageRequest.recipe:type_name -> image.v1.Recipe
+	17, // 3: image.v1.CreateImageRequest.options:type_name -> image.v1.JobOptions
+	18, // 4: image.v1.CreateImageRequest.ttl:type_name -> google.protobuf.Duration
 	0,  // 5: image.v1.CreateImageResponse.image:type_name -> image.v1.Image
-	18, // 6: image.v1.CreateImageResponse.job:type_name -> image.v1.Job
+	19, // 6: image.v1.CreateImageResponse.job:type_name -> image.v1.Job
 	0,  // 7: image.v1.ListImagesResponse.images:type_name -> image.v1.Image
-	0,  // 8: image.v1.PlanResponse.image:type_name -> image.v1.Image
-	19, // 9: image.v1.PlanResponse.variant:type_name -> image.v1.Variant
-	13, // 10: image.v1.ListPresetsResponse.presets:type_name -> image.v1.Preset
-	15, // 11: image.v1.Preset.recipe:type_name -> image.v1.Recipe
-	1,  // 12: image.v1.Images.Create:input_type -> image.v1.CreateImageRequest
-	3,  // 13: image.v1.Images.Get:input_type -> image.v1.GetImageRequest
-	4,  // 14: image.v1.Images.List:input_type -> image.v1.ListImagesRequest
-	6,  // 15: image.v1.Images.Delete:input_type -> image.v1.DeleteImageRequest
-	8,  // 16: image.v1.Images.GetVariant:input_type -> image.v1.GetVariantRequest
-	9,  // 17: image.v1.Images.Plan:input_type -> image.v1.PlanRequest
-	11, // 18: image.v1.Images.ListPresets:input_type -> image.v1.ListPresetsRequest
-	2,  // 19: image.v1.Images.Create:output_type -> image.v1.CreateImageResponse
-	0,  // 20: image.v1.Images.Get:output_type -> image.v1.Image
-	5,  // 21: image.v1.Images.List:output_type -> image.v1.ListImagesResponse
-	7,  // 22: image.v1.Images.Delete:output_type -> image.v1.DeleteImageResponse
-	20, // 23: image.v1.Images.GetVariant:output_type -> image.v1.Result
-	10, // 24: image.v1.Images.Plan:output_type -> image.v1.PlanResponse
-	12, // 25: image.v1.Images.ListPresets:output_type -> image.v1.ListPresetsResponse
-	19, // [19:26] is the sub-list for method output_type
-	12, // [12:19] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 8: image.v1.PlanRequest.hints:type_name -> image.v1.ClientHints
+	0,  // 9: image.v1.PlanResponse.image:type_name -> image.v1.Image
+	20, // 10: image.v1.PlanResponse.variant:type_name -> image.v1.Variant
+	14, // 11: image.v1.ListPresetsResponse.presets:type_name -> image.v1.Preset
+	16, // 12: image.v1.Preset.recipe:type_name -> image.v1.Recipe
+	1,  // 13: image.v1.Images.Create:input_type -> image.v1.CreateImageRequest
+	3,  // 14: image.v1.Images.Get:input_type -> image.v1.GetImageRequest
+	4,  // 15: image.v1.Images.List:input_type -> image.v1.ListImagesRequest
+	6,  // 16: image.v1.Images.Delete:input_type -> image.v1.DeleteImageRequest
+	8,  // 17: image.v1.Images.GetVariant:input_type -> image.v1.GetVariantRequest
+	9,  // 18: image.v1.Images.Plan:input_type -> image.v1.PlanRequest
+	12, // 19: image.v1.Images.ListPresets:input_type -> image.v1.ListPresetsRequest
+	2,  // 20: image.v1.Images.Create:output_type -> image.v1.CreateImageResponse
+	0,  // 21: image.v1.Images.Get:output_type -> image.v1.Image
+	5,  // 22: image.v1.Images.List:output_type -> image.v1.ListImagesResponse
+	7,  // 23: image.v1.Images.Delete:output_type -> image.v1.DeleteImageResponse
+	21, // 24: image.v1.Images.GetVariant:output_type -> image.v1.Result
+	11, // 25: image.v1.Images.Plan:output_type -> image.v1.PlanResponse
+	13, // 26: image.v1.Images.ListPresets:output_type -> image.v1.ListPresetsResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_images_proto_init() }
@@ -1090,7 +1181,7 @@ func file_image_v1_images_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_images_proto_rawDesc), len(file_image_v1_images_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

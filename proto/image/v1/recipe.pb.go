@@ -78,7 +78,10 @@ type Variant struct {
 	// What is done, in order; at most 16. EXIF orientation is always applied first.
 	Operations []*Operation `protobuf:"bytes,2,rep,name=operations,proto3" json:"operations,omitempty"`
 	// How the result is encoded.
-	Output        *Output `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
+	Output *Output `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
+	// The widths of a set for srcset, 1..32 of 1..16384 pixels, rising: the variant is made once for each, under its name, "_" and
+	// the width; of the first resize, which is added where there is none, the width becomes it, and a height follows in proportion.
+	Widths        []int32 `protobuf:"varint,4,rep,packed,name=widths,proto3" json:"widths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +137,13 @@ func (x *Variant) GetOutput() *Output {
 	return nil
 }
 
+func (x *Variant) GetWidths() []int32 {
+	if x != nil {
+		return x.Widths
+	}
+	return nil
+}
+
 // Operation is one step.
 type Operation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -151,6 +161,8 @@ type Operation struct {
 	//	*Operation_Pixelate
 	//	*Operation_Frame
 	//	*Operation_Trim
+	//	*Operation_Overlay
+	//	*Operation_Gradient
 	Op            isOperation_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -283,6 +295,24 @@ func (x *Operation) GetTrim() *Trim {
 	return nil
 }
 
+func (x *Operation) GetOverlay() *Overlay {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Overlay); ok {
+			return x.Overlay
+		}
+	}
+	return nil
+}
+
+func (x *Operation) GetGradient() *Gradient {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Gradient); ok {
+			return x.Gradient
+		}
+	}
+	return nil
+}
+
 type isOperation_Op interface {
 	isOperation_Op()
 }
@@ -337,6 +367,16 @@ type Operation_Trim struct {
 	Trim *Trim `protobuf:"bytes,10,opt,name=trim,proto3,oneof"`
 }
 
+type Operation_Overlay struct {
+	// Puts another image or a text upon the picture.
+	Overlay *Overlay `protobuf:"bytes,11,opt,name=overlay,proto3,oneof"`
+}
+
+type Operation_Gradient struct {
+	// Lays a gradient over the picture.
+	Gradient *Gradient `protobuf:"bytes,12,opt,name=gradient,proto3,oneof"`
+}
+
 func (*Operation_Resize) isOperation_Op() {}
 
 func (*Operation_Crop) isOperation_Op() {}
@@ -357,6 +397,10 @@ func (*Operation_Frame) isOperation_Op() {}
 
 func (*Operation_Trim) isOperation_Op() {}
 
+func (*Operation_Overlay) isOperation_Op() {}
+
+func (*Operation_Gradient) isOperation_Op() {}
+
 // Resize changes the size. With one of width and height, the other follows from the aspect ratio.
 type Resize struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -365,19 +409,27 @@ type Resize struct {
 	// "limit" (as fit, but never enlarging),
 	// "fill" (covers width x height, the overhang cut by gravity),
 	// "pad" (as fit, the rest filled with background),
-	// "scale" (exactly width x height, the aspect ratio given up).
-	// Empty means "limit". fill and pad need both sides.
+	// "scale" (exactly width x height, the aspect ratio given up),
+	// "thumb" (as fill, with gravity "auto" where none is given).
+	// Empty means "limit". fill, thumb and pad need both sides.
 	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
 	// Pixels, 1..16384; 0 when it follows from height.
 	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
 	// Pixels, 1..16384; 0 when it follows from width.
 	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
-	// For fill and pad: see Crop.gravity. Empty means "center".
+	// For fill, thumb and pad: see Crop.gravity. Empty means "center".
 	Gravity string `protobuf:"bytes,4,opt,name=gravity,proto3" json:"gravity,omitempty"`
 	// For pad: see Output.background. Empty means what the output's background is; "blurred" the picture itself, larger and out of focus.
 	Background string `protobuf:"bytes,5,opt,name=background,proto3" json:"background,omitempty"`
 	// With gravity "xy_center".
-	Focus         *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
+	Focus *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
+	// With gravity "boxes".
+	Boxes []*Box `protobuf:"bytes,7,rep,name=boxes,proto3" json:"boxes,omitempty"`
+	// For fill, thumb and pad with a gravity that is a place: pixels from that edge, of the result; from the middle to the right
+	// where it is centred.
+	X int32 `protobuf:"varint,8,opt,name=x,proto3" json:"x,omitempty"`
+	// As x, from top to bottom.
+	Y             int32 `protobuf:"varint,9,opt,name=y,proto3" json:"y,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -454,6 +506,27 @@ func (x *Resize) GetFocus() *Point {
 	return nil
 }
 
+func (x *Resize) GetBoxes() []*Box {
+	if x != nil {
+		return x.Boxes
+	}
+	return nil
+}
+
+func (x *Resize) GetX() int32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Resize) GetY() int32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
 // Crop cuts out a part of width x height pixels; where the picture is smaller, what there is.
 type Crop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -462,14 +535,17 @@ type Crop struct {
 	// Pixels, 1..16384.
 	Height int32 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
 	// What is kept: "center" (the meaning of empty), "north", "north_east", "east", "south_east", "south", "south_west", "west",
-	// "north_west", or "auto" (the part that draws attention), "xy_center" (the part around focus), for Crop also "xy" (by x and y).
+	// "north_west", or "auto" (the part that draws attention), "entropy" (the part with most in it), "xy_center" (the part around focus),
+	// "boxes" (the part that holds most of boxes, by their weights), for Crop also "xy" (by x and y).
 	Gravity string `protobuf:"bytes,3,opt,name=gravity,proto3" json:"gravity,omitempty"`
 	// With gravity "xy": pixels from the left edge.
 	X int32 `protobuf:"varint,4,opt,name=x,proto3" json:"x,omitempty"`
 	// With gravity "xy": pixels from the top edge.
 	Y int32 `protobuf:"varint,5,opt,name=y,proto3" json:"y,omitempty"`
 	// With gravity "xy_center".
-	Focus         *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
+	Focus *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
+	// With gravity "boxes".
+	Boxes         []*Box `protobuf:"bytes,7,rep,name=boxes,proto3" json:"boxes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +622,105 @@ func (x *Crop) GetFocus() *Point {
 	return nil
 }
 
+func (x *Crop) GetBoxes() []*Box {
+	if x != nil {
+		return x.Boxes
+	}
+	return nil
+}
+
+// Box is where something stands that is to be kept, in the picture as it is before the operation. Its edges are parts of width and
+// height, 0..1, or pixels.
+type Box struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its left edge.
+	X float64 `protobuf:"fixed64,1,opt,name=x,proto3" json:"x,omitempty"`
+	// Its upper edge.
+	Y float64 `protobuf:"fixed64,2,opt,name=y,proto3" json:"y,omitempty"`
+	// From its left edge to its right one.
+	Width float64 `protobuf:"fixed64,3,opt,name=width,proto3" json:"width,omitempty"`
+	// From its upper edge to its lower one.
+	Height float64 `protobuf:"fixed64,4,opt,name=height,proto3" json:"height,omitempty"`
+	// True when all of these are pixels.
+	Pixels bool `protobuf:"varint,5,opt,name=pixels,proto3" json:"pixels,omitempty"`
+	// How much it counts beside other boxes, 0.1..100; 0 means 1.
+	Weight        float64 `protobuf:"fixed64,6,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Box) Reset() {
+	*x = Box{}
+	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Box) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Box) ProtoMessage() {}
+
+func (x *Box) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Box.ProtoReflect.Descriptor instead.
+func (*Box) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Box) GetX() float64 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Box) GetY() float64 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Box) GetWidth() float64 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Box) GetHeight() float64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Box) GetPixels() bool {
+	if x != nil {
+		return x.Pixels
+	}
+	return false
+}
+
+func (x *Box) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 // Point is a place in the picture as it is before the operation.
 type Point struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -561,7 +736,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	mi := &file_image_v1_recipe_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +748,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[5]
+	mi := &file_image_v1_recipe_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +761,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{5}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Point) GetX() float64 {
@@ -621,7 +796,7 @@ type Trim struct {
 
 func (x *Trim) Reset() {
 	*x = Trim{}
-	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	mi := &file_image_v1_recipe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +808,7 @@ func (x *Trim) String() string {
 func (*Trim) ProtoMessage() {}
 
 func (x *Trim) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[6]
+	mi := &file_image_v1_recipe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +821,7 @@ func (x *Trim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trim.ProtoReflect.Descriptor instead.
 func (*Trim) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{6}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Trim) GetTolerance() int32 {
@@ -667,7 +842,7 @@ type Rotate struct {
 
 func (x *Rotate) Reset() {
 	*x = Rotate{}
-	mi := &file_image_v1_recipe_proto_msgTypes[7]
+	mi := &file_image_v1_recipe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +854,7 @@ func (x *Rotate) String() string {
 func (*Rotate) ProtoMessage() {}
 
 func (x *Rotate) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[7]
+	mi := &file_image_v1_recipe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +867,7 @@ func (x *Rotate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rotate.ProtoReflect.Descriptor instead.
 func (*Rotate) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{7}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Rotate) GetAngle() int32 {
@@ -713,7 +888,7 @@ type Flip struct {
 
 func (x *Flip) Reset() {
 	*x = Flip{}
-	mi := &file_image_v1_recipe_proto_msgTypes[8]
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +900,7 @@ func (x *Flip) String() string {
 func (*Flip) ProtoMessage() {}
 
 func (x *Flip) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[8]
+	mi := &file_image_v1_recipe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +913,7 @@ func (x *Flip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Flip.ProtoReflect.Descriptor instead.
 func (*Flip) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{8}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Flip) GetDirection() string {
@@ -752,14 +927,16 @@ func (x *Flip) GetDirection() string {
 type Blur struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The standard deviation in pixels, 0.3..100.
-	Sigma         float64 `protobuf:"fixed64,1,opt,name=sigma,proto3" json:"sigma,omitempty"`
+	Sigma float64 `protobuf:"fixed64,1,opt,name=sigma,proto3" json:"sigma,omitempty"`
+	// Where; none is the whole picture.
+	Region        *Region `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Blur) Reset() {
 	*x = Blur{}
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +948,7 @@ func (x *Blur) String() string {
 func (*Blur) ProtoMessage() {}
 
 func (x *Blur) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[9]
+	mi := &file_image_v1_recipe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +961,7 @@ func (x *Blur) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blur.ProtoReflect.Descriptor instead.
 func (*Blur) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{9}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Blur) GetSigma() float64 {
@@ -792,6 +969,13 @@ func (x *Blur) GetSigma() float64 {
 		return x.Sigma
 	}
 	return 0
+}
+
+func (x *Blur) GetRegion() *Region {
+	if x != nil {
+		return x.Region
+	}
+	return nil
 }
 
 // Sharpen is an unsharp mask on the lightness.
@@ -805,7 +989,7 @@ type Sharpen struct {
 
 func (x *Sharpen) Reset() {
 	*x = Sharpen{}
-	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +1001,7 @@ func (x *Sharpen) String() string {
 func (*Sharpen) ProtoMessage() {}
 
 func (x *Sharpen) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[10]
+	mi := &file_image_v1_recipe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +1014,7 @@ func (x *Sharpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sharpen.ProtoReflect.Descriptor instead.
 func (*Sharpen) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{10}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Sharpen) GetSigma() float64 {
@@ -866,7 +1050,7 @@ type Adjust struct {
 
 func (x *Adjust) Reset() {
 	*x = Adjust{}
-	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1062,7 @@ func (x *Adjust) String() string {
 func (*Adjust) ProtoMessage() {}
 
 func (x *Adjust) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[11]
+	mi := &file_image_v1_recipe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1075,7 @@ func (x *Adjust) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adjust.ProtoReflect.Descriptor instead.
 func (*Adjust) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{11}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Adjust) GetEffect() string {
@@ -935,7 +1119,7 @@ type Pixelate struct {
 
 func (x *Pixelate) Reset() {
 	*x = Pixelate{}
-	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1131,7 @@ func (x *Pixelate) String() string {
 func (*Pixelate) ProtoMessage() {}
 
 func (x *Pixelate) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[12]
+	mi := &file_image_v1_recipe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1144,7 @@ func (x *Pixelate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pixelate.ProtoReflect.Descriptor instead.
 func (*Pixelate) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{12}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Pixelate) GetSize() int32 {
@@ -994,7 +1178,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_image_v1_recipe_proto_msgTypes[13]
+	mi := &file_image_v1_recipe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1190,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[13]
+	mi := &file_image_v1_recipe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1203,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{13}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Region) GetX() int32 {
@@ -1068,7 +1252,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_image_v1_recipe_proto_msgTypes[14]
+	mi := &file_image_v1_recipe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1264,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[14]
+	mi := &file_image_v1_recipe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1277,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{14}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Frame) GetRadii() []int32 {
@@ -1124,15 +1308,372 @@ func (x *Frame) GetInk() string {
 	return ""
 }
 
+// Overlay puts another image, or a text, upon the picture. Exactly one of image_id and text is given.
+type Overlay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image; its first frame is taken, upright.
+	ImageId string `protobuf:"bytes,1,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
+	// Set by the service, of image_id: the sha256 of the bytes that are meant, so that a result's key tells them.
+	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// The text.
+	Text *Text `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// How wide it becomes: pixels, 1..16384, or a part of the picture's width when relative; 0 follows from height, and is the
+	// image's own size where both are 0. It stays within both, its aspect ratio kept. A text is set at its size instead.
+	Width float64 `protobuf:"fixed64,4,opt,name=width,proto3" json:"width,omitempty"`
+	// As width.
+	Height float64 `protobuf:"fixed64,5,opt,name=height,proto3" json:"height,omitempty"`
+	// True when width and height are parts, above 0 and up to 1, of the picture's.
+	Relative bool `protobuf:"varint,6,opt,name=relative,proto3" json:"relative,omitempty"`
+	// Where it stands: "center" (the meaning of empty), "north", "north_east", "east", "south_east", "south", "south_west", "west" or
+	// "north_west".
+	Gravity string `protobuf:"bytes,7,opt,name=gravity,proto3" json:"gravity,omitempty"`
+	// Pixels from the edges of gravity inwards; from the middle to the right where it is centred.
+	X int32 `protobuf:"varint,8,opt,name=x,proto3" json:"x,omitempty"`
+	// As x, from top to bottom.
+	Y int32 `protobuf:"varint,9,opt,name=y,proto3" json:"y,omitempty"`
+	// How much of it shows, 1..100 per cent; 0 means 100.
+	Opacity int32 `protobuf:"varint,10,opt,name=opacity,proto3" json:"opacity,omitempty"`
+	// True repeats it over the whole picture; x and y are then between the copies.
+	Tiled bool `protobuf:"varint,11,opt,name=tiled,proto3" json:"tiled,omitempty"`
+	// True cuts the picture to its shape: what is transparent in it becomes so in the picture, and its colours do not show.
+	Mask bool `protobuf:"varint,12,opt,name=mask,proto3" json:"mask,omitempty"`
+	// Degrees clockwise, -180..180.
+	Angle         float64 `protobuf:"fixed64,13,opt,name=angle,proto3" json:"angle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Overlay) Reset() {
+	*x = Overlay{}
+	mi := &file_image_v1_recipe_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Overlay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Overlay) ProtoMessage() {}
+
+func (x *Overlay) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Overlay.ProtoReflect.Descriptor instead.
+func (*Overlay) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Overlay) GetImageId() string {
+	if x != nil {
+		return x.ImageId
+	}
+	return ""
+}
+
+func (x *Overlay) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Overlay) GetText() *Text {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Overlay) GetWidth() float64 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Overlay) GetHeight() float64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Overlay) GetRelative() bool {
+	if x != nil {
+		return x.Relative
+	}
+	return false
+}
+
+func (x *Overlay) GetGravity() string {
+	if x != nil {
+		return x.Gravity
+	}
+	return ""
+}
+
+func (x *Overlay) GetX() int32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *Overlay) GetY() int32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *Overlay) GetOpacity() int32 {
+	if x != nil {
+		return x.Opacity
+	}
+	return 0
+}
+
+func (x *Overlay) GetTiled() bool {
+	if x != nil {
+		return x.Tiled
+	}
+	return false
+}
+
+func (x *Overlay) GetMask() bool {
+	if x != nil {
+		return x.Mask
+	}
+	return false
+}
+
+func (x *Overlay) GetAngle() float64 {
+	if x != nil {
+		return x.Angle
+	}
+	return 0
+}
+
+// Text is written in fonts of the node's machine.
+type Text struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is written, in plain text, 1..500 characters; newlines part its lines.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// The font's family, for example "DejaVu Sans"; empty means "sans". One that the node has not is taken for the nearest that it has.
+	Font string `protobuf:"bytes,2,opt,name=font,proto3" json:"font,omitempty"`
+	// The height of a line's letters in pixels, 4..1000; 0 means 32.
+	Size int32 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	// "rrggbb" or "rrggbbaa" in hexadecimal; empty means "000000".
+	Color string `protobuf:"bytes,4,opt,name=color,proto3" json:"color,omitempty"`
+	// True for bold letters.
+	Bold bool `protobuf:"varint,5,opt,name=bold,proto3" json:"bold,omitempty"`
+	// True for italic letters.
+	Italic bool `protobuf:"varint,6,opt,name=italic,proto3" json:"italic,omitempty"`
+	// Lines are wrapped at so many pixels; 0 means the picture's width, less x on both sides.
+	Width int32 `protobuf:"varint,7,opt,name=width,proto3" json:"width,omitempty"`
+	// "left" (the meaning of empty), "center" or "right".
+	Align string `protobuf:"bytes,8,opt,name=align,proto3" json:"align,omitempty"`
+	// What stands behind the letters, as color; empty means nothing.
+	Background    string `protobuf:"bytes,9,opt,name=background,proto3" json:"background,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Text) Reset() {
+	*x = Text{}
+	mi := &file_image_v1_recipe_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Text) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Text) ProtoMessage() {}
+
+func (x *Text) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Text.ProtoReflect.Descriptor instead.
+func (*Text) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Text) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Text) GetFont() string {
+	if x != nil {
+		return x.Font
+	}
+	return ""
+}
+
+func (x *Text) GetSize() int32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Text) GetColor() string {
+	if x != nil {
+		return x.Color
+	}
+	return ""
+}
+
+func (x *Text) GetBold() bool {
+	if x != nil {
+		return x.Bold
+	}
+	return false
+}
+
+func (x *Text) GetItalic() bool {
+	if x != nil {
+		return x.Italic
+	}
+	return false
+}
+
+func (x *Text) GetWidth() int32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Text) GetAlign() string {
+	if x != nil {
+		return x.Align
+	}
+	return ""
+}
+
+func (x *Text) GetBackground() string {
+	if x != nil {
+		return x.Background
+	}
+	return ""
+}
+
+// Gradient lays a colour over the picture that changes from one side to the other.
+type Gradient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it goes to, in degrees clockwise from "to the top", 0..359: 90 is to the right, 180 to the bottom.
+	Angle int32 `protobuf:"varint,1,opt,name=angle,proto3" json:"angle,omitempty"`
+	// The colour where it begins: "rrggbb" or "rrggbbaa" in hexadecimal, or "transparent".
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The colour where it ends.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Where it begins, 0..1 of the way.
+	Start float64 `protobuf:"fixed64,4,opt,name=start,proto3" json:"start,omitempty"`
+	// Where it ends, above start and up to 1; 0 means 1.
+	Stop          float64 `protobuf:"fixed64,5,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gradient) Reset() {
+	*x = Gradient{}
+	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gradient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gradient) ProtoMessage() {}
+
+func (x *Gradient) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gradient.ProtoReflect.Descriptor instead.
+func (*Gradient) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Gradient) GetAngle() int32 {
+	if x != nil {
+		return x.Angle
+	}
+	return 0
+}
+
+func (x *Gradient) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Gradient) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Gradient) GetStart() float64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Gradient) GetStop() float64 {
+	if x != nil {
+		return x.Stop
+	}
+	return 0
+}
+
 // Output is how a result is encoded.
 type Output struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "jpeg", "png", "webp", "avif" or "gif". Empty means the original's, where it is one of those, else "jpeg", or "png" when
+	// "jpeg", "png", "webp", "avif", "gif", "jxl", "tiff", or "json" for what there is to say of the original and of the picture that the
+	// operations make. Empty means the original's, where it is one of those that browsers show, else "jpeg", or "png" when
 	// there is transparency.
 	Format string `protobuf:"bytes,1,opt,name=format,proto3" json:"format,omitempty"`
-	// 1..100; 0 means the format's default (jpeg 80, webp 80, avif 55). png and gif take none.
+	// 1..100; 0 means the format's default (jpeg 80, webp 80, avif 55, jxl 75). png, gif, tiff and json take none.
 	Quality int32 `protobuf:"varint,2,opt,name=quality,proto3" json:"quality,omitempty"`
-	// True keeps EXIF, XMP and IPTC and the colour profile; the default drops them. Colours are sRGB either way.
+	// True keeps EXIF, XMP and IPTC and the colour profile; the default drops them.
 	KeepMetadata bool `protobuf:"varint,3,opt,name=keep_metadata,json=keepMetadata,proto3" json:"keep_metadata,omitempty"`
 	// What shows through where the format has no transparency, and what pad fills with: "rrggbb" or "rrggbbaa" in hexadecimal, or
 	// "transparent". Empty means "ffffff" for formats with no transparency, else "transparent".
@@ -1150,14 +1691,24 @@ type Output struct {
 	// first.
 	Page int32 `protobuf:"varint,9,opt,name=page,proto3" json:"page,omitempty"`
 	// True drops the colour profile from what keep_metadata keeps.
-	StripProfile  bool `protobuf:"varint,10,opt,name=strip_profile,json=stripProfile,proto3" json:"strip_profile,omitempty"`
+	StripProfile bool `protobuf:"varint,10,opt,name=strip_profile,json=stripProfile,proto3" json:"strip_profile,omitempty"`
+	// The colours of the result: "srgb" (the meaning of empty), or "p3" for Display P3, whose profile the result then holds.
+	ColorSpace string `protobuf:"bytes,11,opt,name=color_space,json=colorSpace,proto3" json:"color_space,omitempty"`
+	// Finds the quality by measuring how far the result is from what was encoded: "best", "good", "eco" or "low". Not together with
+	// quality.
+	AutoQuality string `protobuf:"bytes,12,opt,name=auto_quality,json=autoQuality,proto3" json:"auto_quality,omitempty"`
+	// How many bytes the result may have, at least 256: the highest quality that keeps to it is found. 0 means no limit. quality is then
+	// the highest that is tried.
+	MaxBytes int64 `protobuf:"varint,13,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// How pictures are made smaller: "fast" (the meaning of empty) as far as decoders can, or "best".
+	Scaling       string `protobuf:"bytes,14,opt,name=scaling,proto3" json:"scaling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_image_v1_recipe_proto_msgTypes[15]
+	mi := &file_image_v1_recipe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1720,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[15]
+	mi := &file_image_v1_recipe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1733,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{15}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Output) GetFormat() string {
@@ -1255,19 +1806,48 @@ func (x *Output) GetStripProfile() bool {
 	return false
 }
 
+func (x *Output) GetColorSpace() string {
+	if x != nil {
+		return x.ColorSpace
+	}
+	return ""
+}
+
+func (x *Output) GetAutoQuality() string {
+	if x != nil {
+		return x.AutoQuality
+	}
+	return ""
+}
+
+func (x *Output) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Output) GetScaling() string {
+	if x != nil {
+		return x.Scaling
+	}
+	return ""
+}
+
 var File_image_v1_recipe_proto protoreflect.FileDescriptor
 
 const file_image_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"\x15image/v1/recipe.proto\x12\bimage.v1\"7\n" +
 	"\x06Recipe\x12-\n" +
-	"\bvariants\x18\x01 \x03(\v2\x11.image.v1.VariantR\bvariants\"|\n" +
+	"\bvariants\x18\x01 \x03(\v2\x11.image.v1.VariantR\bvariants\"\x94\x01\n" +
 	"\aVariant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\n" +
 	"operations\x18\x02 \x03(\v2\x13.image.v1.OperationR\n" +
 	"operations\x12(\n" +
-	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\"\xb7\x03\n" +
+	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\x12\x16\n" +
+	"\x06widths\x18\x04 \x03(\x05R\x06widths\"\x98\x04\n" +
 	"\tOperation\x12*\n" +
 	"\x06resize\x18\x01 \x01(\v2\x10.image.v1.ResizeH\x00R\x06resize\x12$\n" +
 	"\x04crop\x18\x02 \x01(\v2\x0e.image.v1.CropH\x00R\x04crop\x12*\n" +
@@ -1279,8 +1859,10 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\bpixelate\x18\b \x01(\v2\x12.image.v1.PixelateH\x00R\bpixelate\x12'\n" +
 	"\x05frame\x18\t \x01(\v2\x0f.image.v1.FrameH\x00R\x05frame\x12$\n" +
 	"\x04trim\x18\n" +
-	" \x01(\v2\x0e.image.v1.TrimH\x00R\x04trimB\x04\n" +
-	"\x02op\"\xab\x01\n" +
+	" \x01(\v2\x0e.image.v1.TrimH\x00R\x04trim\x12-\n" +
+	"\aoverlay\x18\v \x01(\v2\x11.image.v1.OverlayH\x00R\aoverlay\x120\n" +
+	"\bgradient\x18\f \x01(\v2\x12.image.v1.GradientH\x00R\bgradientB\x04\n" +
+	"\x02op\"\xec\x01\n" +
 	"\x06Resize\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n" +
@@ -1289,14 +1871,25 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\n" +
 	"background\x18\x05 \x01(\tR\n" +
 	"background\x12%\n" +
-	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\"\x91\x01\n" +
+	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\x12#\n" +
+	"\x05boxes\x18\a \x03(\v2\r.image.v1.BoxR\x05boxes\x12\f\n" +
+	"\x01x\x18\b \x01(\x05R\x01x\x12\f\n" +
+	"\x01y\x18\t \x01(\x05R\x01y\"\xb6\x01\n" +
 	"\x04Crop\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x18\n" +
 	"\agravity\x18\x03 \x01(\tR\agravity\x12\f\n" +
 	"\x01x\x18\x04 \x01(\x05R\x01x\x12\f\n" +
 	"\x01y\x18\x05 \x01(\x05R\x01y\x12%\n" +
-	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\";\n" +
+	"\x05focus\x18\x06 \x01(\v2\x0f.image.v1.PointR\x05focus\x12#\n" +
+	"\x05boxes\x18\a \x03(\v2\r.image.v1.BoxR\x05boxes\"\x7f\n" +
+	"\x03Box\x12\f\n" +
+	"\x01x\x18\x01 \x01(\x01R\x01x\x12\f\n" +
+	"\x01y\x18\x02 \x01(\x01R\x01y\x12\x14\n" +
+	"\x05width\x18\x03 \x01(\x01R\x05width\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x01R\x06height\x12\x16\n" +
+	"\x06pixels\x18\x05 \x01(\bR\x06pixels\x12\x16\n" +
+	"\x06weight\x18\x06 \x01(\x01R\x06weight\";\n" +
 	"\x05Point\x12\f\n" +
 	"\x01x\x18\x01 \x01(\x01R\x01x\x12\f\n" +
 	"\x01y\x18\x02 \x01(\x01R\x01y\x12\x16\n" +
@@ -1306,9 +1899,10 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x06Rotate\x12\x14\n" +
 	"\x05angle\x18\x01 \x01(\x05R\x05angle\"$\n" +
 	"\x04Flip\x12\x1c\n" +
-	"\tdirection\x18\x01 \x01(\tR\tdirection\"\x1c\n" +
+	"\tdirection\x18\x01 \x01(\tR\tdirection\"F\n" +
 	"\x04Blur\x12\x14\n" +
-	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"\x1f\n" +
+	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\x12(\n" +
+	"\x06region\x18\x02 \x01(\v2\x10.image.v1.RegionR\x06region\"\x1f\n" +
 	"\aSharpen\x12\x14\n" +
 	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"d\n" +
 	"\x06Adjust\x12\x16\n" +
@@ -1328,7 +1922,40 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x05radii\x18\x01 \x03(\x05R\x05radii\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\bR\x05round\x12\x16\n" +
 	"\x06border\x18\x03 \x01(\x05R\x06border\x12\x10\n" +
-	"\x03ink\x18\x04 \x01(\tR\x03ink\"\xa8\x02\n" +
+	"\x03ink\x18\x04 \x01(\tR\x03ink\"\xba\x02\n" +
+	"\aOverlay\x12\x19\n" +
+	"\bimage_id\x18\x01 \x01(\tR\aimageId\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\"\n" +
+	"\x04text\x18\x03 \x01(\v2\x0e.image.v1.TextR\x04text\x12\x14\n" +
+	"\x05width\x18\x04 \x01(\x01R\x05width\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\x01R\x06height\x12\x1a\n" +
+	"\brelative\x18\x06 \x01(\bR\brelative\x12\x18\n" +
+	"\agravity\x18\a \x01(\tR\agravity\x12\f\n" +
+	"\x01x\x18\b \x01(\x05R\x01x\x12\f\n" +
+	"\x01y\x18\t \x01(\x05R\x01y\x12\x18\n" +
+	"\aopacity\x18\n" +
+	" \x01(\x05R\aopacity\x12\x14\n" +
+	"\x05tiled\x18\v \x01(\bR\x05tiled\x12\x12\n" +
+	"\x04mask\x18\f \x01(\bR\x04mask\x12\x14\n" +
+	"\x05angle\x18\r \x01(\x01R\x05angle\"\xd0\x01\n" +
+	"\x04Text\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
+	"\x04font\x18\x02 \x01(\tR\x04font\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x05R\x04size\x12\x14\n" +
+	"\x05color\x18\x04 \x01(\tR\x05color\x12\x12\n" +
+	"\x04bold\x18\x05 \x01(\bR\x04bold\x12\x16\n" +
+	"\x06italic\x18\x06 \x01(\bR\x06italic\x12\x14\n" +
+	"\x05width\x18\a \x01(\x05R\x05width\x12\x14\n" +
+	"\x05align\x18\b \x01(\tR\x05align\x12\x1e\n" +
+	"\n" +
+	"background\x18\t \x01(\tR\n" +
+	"background\"n\n" +
+	"\bGradient\x12\x14\n" +
+	"\x05angle\x18\x01 \x01(\x05R\x05angle\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x14\n" +
+	"\x05start\x18\x04 \x01(\x01R\x05start\x12\x12\n" +
+	"\x04stop\x18\x05 \x01(\x01R\x04stop\"\xa3\x03\n" +
 	"\x06Output\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x18\n" +
 	"\aquality\x18\x02 \x01(\x05R\aquality\x12#\n" +
@@ -1342,7 +1969,12 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x06chroma\x18\b \x01(\tR\x06chroma\x12\x12\n" +
 	"\x04page\x18\t \x01(\x05R\x04page\x12#\n" +
 	"\rstrip_profile\x18\n" +
-	" \x01(\bR\fstripProfileB!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
+	" \x01(\bR\fstripProfile\x12\x1f\n" +
+	"\vcolor_space\x18\v \x01(\tR\n" +
+	"colorSpace\x12!\n" +
+	"\fauto_quality\x18\f \x01(\tR\vautoQuality\x12\x1b\n" +
+	"\tmax_bytes\x18\r \x01(\x03R\bmaxBytes\x12\x18\n" +
+	"\ascaling\x18\x0e \x01(\tR\ascalingB!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
 
 var (
 	file_image_v1_recipe_proto_rawDescOnce sync.Once
@@ -1356,47 +1988,57 @@ func file_image_v1_recipe_proto_rawDescGZIP() []byte {
 	return file_image_v1_recipe_proto_rawDescData
 }
 
-var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_image_v1_recipe_proto_goTypes = []any{
 	(*Recipe)(nil),    // 0: image.v1.Recipe
 	(*Variant)(nil),   // 1: image.v1.Variant
 	(*Operation)(nil), // 2: image.v1.Operation
 	(*Resize)(nil),    // 3: image.v1.Resize
 	(*Crop)(nil),      // 4: image.v1.Crop
-	(*Point)(nil),     // 5: image.v1.Point
-	(*Trim)(nil),      // 6: image.v1.Trim
-	(*Rotate)(nil),    // 7: image.v1.Rotate
-	(*Flip)(nil),      // 8: image.v1.Flip
-	(*Blur)(nil),      // 9: image.v1.Blur
-	(*Sharpen)(nil),   // 10: image.v1.Sharpen
-	(*Adjust)(nil),    // 11: image.v1.Adjust
-	(*Pixelate)(nil),  // 12: image.v1.Pixelate
-	(*Region)(nil),    // 13: image.v1.Region
-	(*Frame)(nil),     // 14: image.v1.Frame
-	(*Output)(nil),    // 15: image.v1.Output
+	(*Box)(nil),       // 5: image.v1.Box
+	(*Point)(nil),     // 6: image.v1.Point
+	(*Trim)(nil),      // 7: image.v1.Trim
+	(*Rotate)(nil),    // 8: image.v1.Rotate
+	(*Flip)(nil),      // 9: image.v1.Flip
+	(*Blur)(nil),      // 10: image.v1.Blur
+	(*Sharpen)(nil),   // 11: image.v1.Sharpen
+	(*Adjust)(nil),    // 12: image.v1.Adjust
+	(*Pixelate)(nil),  // 13: image.v1.Pixelate
+	(*Region)(nil),    // 14: image.v1.Region
+	(*Frame)(nil),     // 15: image.v1.Frame
+	(*Overlay)(nil),   // 16: image.v1.Overlay
+	(*Text)(nil),      // 17: image.v1.Text
+	(*Gradient)(nil),  // 18: image.v1.Gradient
+	(*Output)(nil),    // 19: image.v1.Output
 }
 var file_image_v1_recipe_proto_depIdxs = []int32{
 	1,  // 0: image.v1.Recipe.variants:type_name -> image.v1.Variant
 	2,  // 1: image.v1.Variant.operations:type_name -> image.v1.Operation
-	15, // 2: image.v1.Variant.output:type_name -> image.v1.Output
+	19, // 2: image.v1.Variant.output:type_name -> image.v1.Output
 	3,  // 3: image.v1.Operation.resize:type_name -> image.v1.Resize
 	4,  // 4: image.v1.Operation.crop:type_name -> image.v1.Crop
-	7,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
-	8,  // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
-	9,  // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
-	10, // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
-	11, // 9: image.v1.Operation.adjust:type_name -> image.v1.Adjust
-	12, // 10: image.v1.Operation.pixelate:type_name -> image.v1.Pixelate
-	14, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
-	6,  // 12: image.v1.Operation.trim:type_name -> image.v1.Trim
-	5,  // 13: image.v1.Resize.focus:type_name -> image.v1.Point
-	5,  // 14: image.v1.Crop.focus:type_name -> image.v1.Point
-	13, // 15: image.v1.Pixelate.region:type_name -> image.v1.Region
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	8,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
+	9,  // 6: image.v1.Operation.flip:type_name -> image.v1.Flip
+	10, // 7: image.v1.Operation.blur:type_name -> image.v1.Blur
+	11, // 8: image.v1.Operation.sharpen:type_name -> image.v1.Sharpen
+	12, // 9: image.v1.Operation.adjust:type_name -> image.v1.Adjust
+	13, // 10: image.v1.Operation.pixelate:type_name -> image.v1.Pixelate
+	15, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
+	7,  // 12: image.v1.Operation.trim:type_name -> image.v1.Trim
+	16, // 13: image.v1.Operation.overlay:type_name -> image.v1.Overlay
+	18, // 14: image.v1.Operation.gradient:type_name -> image.v1.Gradient
+	6,  // 15: image.v1.Resize.focus:type_name -> image.v1.Point
+	5,  // 16: image.v1.Resize.boxes:type_name -> image.v1.Box
+	6,  // 17: image.v1.Crop.focus:type_name -> image.v1.Point
+	5,  // 18: image.v1.Crop.boxes:type_name -> image.v1.Box
+	14, // 19: image.v1.Blur.region:type_name -> image.v1.Region
+	14, // 20: image.v1.Pixelate.region:type_name -> image.v1.Region
+	17, // 21: image.v1.Overlay.text:type_name -> image.v1.Text
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_recipe_proto_init() }
@@ -1415,6 +2057,8 @@ func file_image_v1_recipe_proto_init() {
 		(*Operation_Pixelate)(nil),
 		(*Operation_Frame)(nil),
 		(*Operation_Trim)(nil),
+		(*Operation_Overlay)(nil),
+		(*Operation_Gradient)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1422,7 +2066,7 @@ func file_image_v1_recipe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_recipe_proto_rawDesc), len(file_image_v1_recipe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -318,6 +318,289 @@ func (*TransformResponse_Result) isTransformResponse_Part() {}
 
 func (*TransformResponse_Chunk) isTransformResponse_Part() {}
 
+// CapabilitiesRequest is empty.
+type CapabilitiesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesRequest) Reset() {
+	*x = CapabilitiesRequest{}
+	mi := &file_image_v1_transformer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesRequest) ProtoMessage() {}
+
+func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_transformer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
+func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
+	return file_image_v1_transformer_proto_rawDescGZIP(), []int{4}
+}
+
+// CapabilitiesResponse is what a node can do.
+type CapabilitiesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The engine's version, which is part of every result's key.
+	EngineVersion string `protobuf:"bytes,1,opt,name=engine_version,json=engineVersion,proto3" json:"engine_version,omitempty"`
+	// The picture library and its version, for example "libvips 8.16.1".
+	Library string `protobuf:"bytes,2,opt,name=library,proto3" json:"library,omitempty"`
+	// Every format that is known, whether the node has it or not, ordered by name.
+	Formats []*CapabilitiesResponse_Format `protobuf:"bytes,3,rep,name=formats,proto3" json:"formats,omitempty"`
+	// What the URL grammar knows, by option: the words after "c_", "g_", "e_", "f_" and "fl_".
+	Options []*CapabilitiesResponse_Words `protobuf:"bytes,4,rep,name=options,proto3" json:"options,omitempty"`
+	// Families of the node's fonts, ordered by name.
+	Fonts []string `protobuf:"bytes,5,rep,name=fonts,proto3" json:"fonts,omitempty"`
+	// What a picture may be: "pixels", "frames", "bytes" and so on, as the node's settings call them.
+	Limits map[string]int64 `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Where pictures are decoded: "none" (in the node's process) or "process" (in processes of their own).
+	Isolation     string `protobuf:"bytes,7,opt,name=isolation,proto3" json:"isolation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesResponse) Reset() {
+	*x = CapabilitiesResponse{}
+	mi := &file_image_v1_transformer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesResponse) ProtoMessage() {}
+
+func (x *CapabilitiesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_transformer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesResponse.ProtoReflect.Descriptor instead.
+func (*CapabilitiesResponse) Descriptor() ([]byte, []int) {
+	return file_image_v1_transformer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CapabilitiesResponse) GetEngineVersion() string {
+	if x != nil {
+		return x.EngineVersion
+	}
+	return ""
+}
+
+func (x *CapabilitiesResponse) GetLibrary() string {
+	if x != nil {
+		return x.Library
+	}
+	return ""
+}
+
+func (x *CapabilitiesResponse) GetFormats() []*CapabilitiesResponse_Format {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *CapabilitiesResponse) GetOptions() []*CapabilitiesResponse_Words {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *CapabilitiesResponse) GetFonts() []string {
+	if x != nil {
+		return x.Fonts
+	}
+	return nil
+}
+
+func (x *CapabilitiesResponse) GetLimits() map[string]int64 {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *CapabilitiesResponse) GetIsolation() string {
+	if x != nil {
+		return x.Isolation
+	}
+	return ""
+}
+
+// Format is what can be done with one.
+type CapabilitiesResponse_Format struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The word that the grammar has for it, for example "jpeg".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// For example "image/jpeg".
+	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// True where originals may have it.
+	Read bool `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
+	// True where results may have it.
+	Written bool `protobuf:"varint,4,opt,name=written,proto3" json:"written,omitempty"`
+	// True where it may hold an animation that is kept.
+	Animated bool `protobuf:"varint,5,opt,name=animated,proto3" json:"animated,omitempty"`
+	// Why it is not read or written, for a person; empty where it is.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesResponse_Format) Reset() {
+	*x = CapabilitiesResponse_Format{}
+	mi := &file_image_v1_transformer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesResponse_Format) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesResponse_Format) ProtoMessage() {}
+
+func (x *CapabilitiesResponse_Format) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_transformer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesResponse_Format.ProtoReflect.Descriptor instead.
+func (*CapabilitiesResponse_Format) Descriptor() ([]byte, []int) {
+	return file_image_v1_transformer_proto_rawDescGZIP(), []int{5, 1}
+}
+
+func (x *CapabilitiesResponse_Format) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CapabilitiesResponse_Format) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *CapabilitiesResponse_Format) GetRead() bool {
+	if x != nil {
+		return x.Read
+	}
+	return false
+}
+
+func (x *CapabilitiesResponse_Format) GetWritten() bool {
+	if x != nil {
+		return x.Written
+	}
+	return false
+}
+
+func (x *CapabilitiesResponse_Format) GetAnimated() bool {
+	if x != nil {
+		return x.Animated
+	}
+	return false
+}
+
+func (x *CapabilitiesResponse_Format) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Words are an option's values.
+type CapabilitiesResponse_Words struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The option, for example "e".
+	Option string `protobuf:"bytes,1,opt,name=option,proto3" json:"option,omitempty"`
+	// Its words, ordered.
+	Words         []string `protobuf:"bytes,2,rep,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilitiesResponse_Words) Reset() {
+	*x = CapabilitiesResponse_Words{}
+	mi := &file_image_v1_transformer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilitiesResponse_Words) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilitiesResponse_Words) ProtoMessage() {}
+
+func (x *CapabilitiesResponse_Words) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_transformer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilitiesResponse_Words.ProtoReflect.Descriptor instead.
+func (*CapabilitiesResponse_Words) Descriptor() ([]byte, []int) {
+	return file_image_v1_transformer_proto_rawDescGZIP(), []int{5, 2}
+}
+
+func (x *CapabilitiesResponse_Words) GetOption() string {
+	if x != nil {
+		return x.Option
+	}
+	return ""
+}
+
+func (x *CapabilitiesResponse_Words) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
 var File_image_v1_transformer_proto protoreflect.FileDescriptor
 
 const file_image_v1_transformer_proto_rawDesc = "" +
@@ -340,10 +623,33 @@ const file_image_v1_transformer_proto_rawDesc = "" +
 	"\x11TransformResponse\x12*\n" +
 	"\x06result\x18\x01 \x01(\v2\x10.image.v1.ResultH\x00R\x06result\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part2\x9f\x01\n" +
+	"\x04part\"\x15\n" +
+	"\x13CapabilitiesRequest\"\xe6\x04\n" +
+	"\x14CapabilitiesResponse\x12%\n" +
+	"\x0eengine_version\x18\x01 \x01(\tR\rengineVersion\x12\x18\n" +
+	"\alibrary\x18\x02 \x01(\tR\alibrary\x12?\n" +
+	"\aformats\x18\x03 \x03(\v2%.image.v1.CapabilitiesResponse.FormatR\aformats\x12>\n" +
+	"\aoptions\x18\x04 \x03(\v2$.image.v1.CapabilitiesResponse.WordsR\aoptions\x12\x14\n" +
+	"\x05fonts\x18\x05 \x03(\tR\x05fonts\x12B\n" +
+	"\x06limits\x18\x06 \x03(\v2*.image.v1.CapabilitiesResponse.LimitsEntryR\x06limits\x12\x1c\n" +
+	"\tisolation\x18\a \x01(\tR\tisolation\x1a9\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a\xa1\x01\n" +
+	"\x06Format\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\bR\x04read\x12\x18\n" +
+	"\awritten\x18\x04 \x01(\bR\awritten\x12\x1a\n" +
+	"\banimated\x18\x05 \x01(\bR\banimated\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x1a5\n" +
+	"\x05Words\x12\x16\n" +
+	"\x06option\x18\x01 \x01(\tR\x06option\x12\x14\n" +
+	"\x05words\x18\x02 \x03(\tR\x05words2\xf3\x01\n" +
 	"\vTransformer\x12C\n" +
 	"\aInspect\x12\x18.image.v1.InspectRequest\x1a\x19.image.v1.InspectResponse\"\x03\x90\x02\x01\x12K\n" +
-	"\tTransform\x12\x1a.image.v1.TransformRequest\x1a\x1b.image.v1.TransformResponse\"\x03\x90\x02\x010\x01B!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
+	"\tTransform\x12\x1a.image.v1.TransformRequest\x1a\x1b.image.v1.TransformResponse\"\x03\x90\x02\x010\x01\x12R\n" +
+	"\fCapabilities\x12\x1d.image.v1.CapabilitiesRequest\x1a\x1e.image.v1.CapabilitiesResponse\"\x03\x90\x02\x01B!Z\x1fcalotype/proto/image/v1;imagev1b\x06proto3"
 
 var (
 	file_image_v1_transformer_proto_rawDescOnce sync.Once
@@ -357,27 +663,37 @@ func file_image_v1_transformer_proto_rawDescGZIP() []byte {
 	return file_image_v1_transformer_proto_rawDescData
 }
 
-var file_image_v1_transformer_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_image_v1_transformer_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_image_v1_transformer_proto_goTypes = []any{
-	(*InspectRequest)(nil),    // 0: image.v1.InspectRequest
-	(*InspectResponse)(nil),   // 1: image.v1.InspectResponse
-	(*TransformRequest)(nil),  // 2: image.v1.TransformRequest
-	(*TransformResponse)(nil), // 3: image.v1.TransformResponse
-	(*Variant)(nil),           // 4: image.v1.Variant
-	(*Result)(nil),            // 5: image.v1.Result
+	(*InspectRequest)(nil),              // 0: image.v1.InspectRequest
+	(*InspectResponse)(nil),             // 1: image.v1.InspectResponse
+	(*TransformRequest)(nil),            // 2: image.v1.TransformRequest
+	(*TransformResponse)(nil),           // 3: image.v1.TransformResponse
+	(*CapabilitiesRequest)(nil),         // 4: image.v1.CapabilitiesRequest
+	(*CapabilitiesResponse)(nil),        // 5: image.v1.CapabilitiesResponse
+	nil,                                 // 6: image.v1.CapabilitiesResponse.LimitsEntry
+	(*CapabilitiesResponse_Format)(nil), // 7: image.v1.CapabilitiesResponse.Format
+	(*CapabilitiesResponse_Words)(nil),  // 8: image.v1.CapabilitiesResponse.Words
+	(*Variant)(nil),                     // 9: image.v1.Variant
+	(*Result)(nil),                      // 10: image.v1.Result
 }
 var file_image_v1_transformer_proto_depIdxs = []int32{
-	4, // 0: image.v1.TransformRequest.variants:type_name -> image.v1.Variant
-	5, // 1: image.v1.TransformResponse.result:type_name -> image.v1.Result
-	0, // 2: image.v1.Transformer.Inspect:input_type -> image.v1.InspectRequest
-	2, // 3: image.v1.Transformer.Transform:input_type -> image.v1.TransformRequest
-	1, // 4: image.v1.Transformer.Inspect:output_type -> image.v1.InspectResponse
-	3, // 5: image.v1.Transformer.Transform:output_type -> image.v1.TransformResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	9,  // 0: image.v1.TransformRequest.variants:type_name -> image.v1.Variant
+	10, // 1: image.v1.TransformResponse.result:type_name -> image.v1.Result
+	7,  // 2: image.v1.CapabilitiesResponse.formats:type_name -> image.v1.CapabilitiesResponse.Format
+	8,  // 3: image.v1.CapabilitiesResponse.options:type_name -> image.v1.CapabilitiesResponse.Words
+	6,  // 4: image.v1.CapabilitiesResponse.limits:type_name -> image.v1.CapabilitiesResponse.LimitsEntry
+	0,  // 5: image.v1.Transformer.Inspect:input_type -> image.v1.InspectRequest
+	2,  // 6: image.v1.Transformer.Transform:input_type -> image.v1.TransformRequest
+	4,  // 7: image.v1.Transformer.Capabilities:input_type -> image.v1.CapabilitiesRequest
+	1,  // 8: image.v1.Transformer.Inspect:output_type -> image.v1.InspectResponse
+	3,  // 9: image.v1.Transformer.Transform:output_type -> image.v1.TransformResponse
+	5,  // 10: image.v1.Transformer.Capabilities:output_type -> image.v1.CapabilitiesResponse
+	8,  // [8:11] is the sub-list for method output_type
+	5,  // [5:8] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_transformer_proto_init() }
@@ -397,7 +713,7 @@ func file_image_v1_transformer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_transformer_proto_rawDesc), len(file_image_v1_transformer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

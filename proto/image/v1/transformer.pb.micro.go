@@ -45,6 +45,8 @@ type TransformerService interface {
 	//
 	// Errors: as Inspect, and DEADLINE_EXCEEDED when it takes longer than the node allows.
 	Transform(ctx context.Context, in *TransformRequest, opts ...client.CallOption) (Transformer_TransformService, error)
+	// Capabilities says what the node's picture library can do, and what the node is allowed to.
+	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...client.CallOption) (*CapabilitiesResponse, error)
 }
 
 type transformerService struct {
@@ -123,6 +125,16 @@ func (x *transformerServiceTransform) Recv() (*TransformResponse, error) {
 	return m, nil
 }
 
+func (c *transformerService) Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...client.CallOption) (*CapabilitiesResponse, error) {
+	req := c.c.NewRequest(c.name, "/image.v1.Transformer/Capabilities", in)
+	out := new(CapabilitiesResponse)
+	err := c.c.Call(ctx, req, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // Server API for Transformer service
 
 type TransformerHandler interface {
@@ -135,12 +147,15 @@ type TransformerHandler interface {
 	//
 	// Errors: as Inspect, and DEADLINE_EXCEEDED when it takes longer than the node allows.
 	Transform(context.Context, *TransformRequest, Transformer_TransformStream) error
+	// Capabilities says what the node's picture library can do, and what the node is allowed to.
+	Capabilities(context.Context, *CapabilitiesRequest, *CapabilitiesResponse) error
 }
 
 func RegisterTransformerHandler(s server.Server, hdlr TransformerHandler, opts ...server.HandlerOption) error {
 	type transformer interface {
 		Inspect(ctx context.Context, in *InspectRequest, out *InspectResponse) error
 		Transform(ctx context.Context, stream server.Stream) error
+		Capabilities(ctx context.Context, in *CapabilitiesRequest, out *CapabilitiesResponse) error
 	}
 	type Transformer struct {
 		transformer
@@ -195,4 +210,8 @@ func (x *transformerTransformStream) RecvMsg(m interface{}) error {
 
 func (x *transformerTransformStream) Send(m *TransformResponse) error {
 	return x.stream.Send(m)
+}
+
+func (h *transformerHandler) Capabilities(ctx context.Context, in *CapabilitiesRequest, out *CapabilitiesResponse) error {
+	return h.TransformerHandler.Capabilities(ctx, in, out)
 }

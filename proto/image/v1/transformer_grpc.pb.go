@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Transformer_Inspect_FullMethodName   = "/image.v1.Transformer/Inspect"
-	Transformer_Transform_FullMethodName = "/image.v1.Transformer/Transform"
+	Transformer_Inspect_FullMethodName      = "/image.v1.Transformer/Inspect"
+	Transformer_Transform_FullMethodName    = "/image.v1.Transformer/Transform"
+	Transformer_Capabilities_FullMethodName = "/image.v1.Transformer/Capabilities"
 )
 
 // TransformerClient is the client API for Transformer service.
@@ -38,6 +39,8 @@ type TransformerClient interface {
 	//
 	// Errors: as Inspect, and DEADLINE_EXCEEDED when it takes longer than the node allows.
 	Transform(ctx context.Context, in *TransformRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TransformResponse], error)
+	// Capabilities says what the node's picture library can do, and what the node is allowed to.
+	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*CapabilitiesResponse, error)
 }
 
 type transformerClient struct {
@@ -77,6 +80,16 @@ func (c *transformerClient) Transform(ctx context.Context, in *TransformRequest,
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Transformer_TransformClient = grpc.ServerStreamingClient[TransformResponse]
 
+func (c *transformerClient) Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*CapabilitiesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CapabilitiesResponse)
+	err := c.cc.Invoke(ctx, Transformer_Capabilities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TransformerServer is the server API for Transformer service.
 // All implementations must embed UnimplementedTransformerServer
 // for forward compatibility.
@@ -92,6 +105,8 @@ type TransformerServer interface {
 	//
 	// Errors: as Inspect, and DEADLINE_EXCEEDED when it takes longer than the node allows.
 	Transform(*TransformRequest, grpc.ServerStreamingServer[TransformResponse]) error
+	// Capabilities says what the node's picture library can do, and what the node is allowed to.
+	Capabilities(context.Context, *CapabilitiesRequest) (*CapabilitiesResponse, error)
 	mustEmbedUnimplementedTransformerServer()
 }
 
@@ -107,6 +122,9 @@ func (UnimplementedTransformerServer) Inspect(context.Context, *InspectRequest) 
 }
 func (UnimplementedTransformerServer) Transform(*TransformRequest, grpc.ServerStreamingServer[TransformResponse]) error {
 	return status.Error(codes.Unimplemented, "method Transform not implemented")
+}
+func (UnimplementedTransformerServer) Capabilities(context.Context, *CapabilitiesRequest) (*CapabilitiesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Capabilities not implemented")
 }
 func (UnimplementedTransformerServer) mustEmbedUnimplementedTransformerServer() {}
 func (UnimplementedTransformerServer) testEmbeddedByValue()                     {}
@@ -158,6 +176,24 @@ func _Transformer_Transform_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Transformer_TransformServer = grpc.ServerStreamingServer[TransformResponse]
 
+func _Transformer_Capabilities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CapabilitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TransformerServer).Capabilities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Transformer_Capabilities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TransformerServer).Capabilities(ctx, req.(*CapabilitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Transformer_ServiceDesc is the grpc.ServiceDesc for Transformer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -168,6 +204,10 @@ var Transformer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Inspect",
 			Handler:    _Transformer_Inspect_Handler,
+		},
+		{
+			MethodName: "Capabilities",
+			Handler:    _Transformer_Capabilities_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -30,7 +30,7 @@ import (
 )
 
 // nodes plays the workers: it looks at blobs over RPC, and works on tasks of the queue until it is stopped.
-type nodes struct{}
+type nodes struct{ imagev1.TransformerHandler }
 
 func (nodes) Inspect(_ context.Context, in *imagev1.InspectRequest, out *imagev1.InspectResponse) error {
 	if strings.HasPrefix(in.GetDigest(), "bad") {

@@ -22,10 +22,10 @@ func main() {
 
 type fragile struct{ app.Engine }
 
-func (f fragile) Render(ctx context.Context, data []byte, variants []app.Variant, tell func(app.Progress)) ([]app.Rendered, error) {
-	if bytes.Contains(data, []byte(dread)) {
+func (f fragile) Render(ctx context.Context, in app.Input, variants []app.Variant, tell func(app.Progress)) ([]app.Rendered, error) {
+	if bytes.Contains(in.Data, []byte(dread)) {
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) // nothing runs after it
 		select {}
 	}
-	return f.Engine.Render(ctx, data, variants, tell)
+	return f.Engine.Render(ctx, in, variants, tell)
 }

@@ -32,6 +32,12 @@ type Picture struct {
 	Size        int64 // bytes
 }
 
+// Input is the bytes that pictures are made of.
+type Input struct {
+	Data   []byte            // the original
+	Layers map[Digest][]byte // other originals, which overlays name
+}
+
 // Image is a registered original.
 type Image struct {
 	ID       ImageID

@@ -42,7 +42,7 @@ func stop(t *testing.T, e *Engine, data []byte, set []recipe.Variant, after time
 			cancel()
 		})
 	})
-	_, err := e.Render(ctx, data, set, func(job.Progress) { begun() })
+	_, err := e.Render(ctx, job.Input{Data: data}, set, func(job.Progress) { begun() })
 	ended := time.Now()
 	if err != nil && !fault.Is(err, fault.Canceled) {
 		t.Errorf("cancelled, it says %v", err)
@@ -79,7 +79,7 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		{"GIF", middle, as(recipe.GIF, recipe.Resize{Width: 600}), true},
 	} {
 		began := time.Now()
-		if _, err := e.Render(t.Context(), c.data, c.set, nil); err != nil {
+		if _, err := e.Render(t.Context(), job.Input{Data: c.data}, c.set, nil); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		full := time.Since(began)
@@ -126,7 +126,7 @@ func TestCancelGivesNoFalsePictures(t *testing.T) {
 		full := time.Since(began)
 		for i := range 40 {
 			ctx, cancel := context.WithTimeout(t.Context(), full*time.Duration(i)/40)
-			done, err := e.Render(ctx, data, set, nil)
+			done, err := e.Render(ctx, job.Input{Data: data}, set, nil)
 			switch {
 			case err == nil && string(done[0].Data) != string(want.Data):
 				t.Errorf("%s: another picture", name)
@@ -150,7 +150,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*3*time.Millisecond)
 			defer cancel()
-			_, _ = e.Render(ctx, data, set, func(job.Progress) {})
+			_, _ = e.Render(ctx, job.Input{Data: data}, set, func(job.Progress) {})
 		})
 		if i%4 == 3 {
 			wg.Wait()
@@ -172,7 +172,7 @@ func TestProgress(t *testing.T) {
 		variant(recipe.JPEG, recipe.Resize{Mode: recipe.Fit, Width: 5000}, recipe.Blur{Sigma: 5.5}, recipe.Blur{Sigma: 5.5}),
 		variant(recipe.JPEG, recipe.Resize{Width: 300}),
 	}
-	if _, err := e.Render(t.Context(), load(t, "photo.jpg"), set, func(p job.Progress) { told = append(told, p) }); err != nil {
+	if _, err := e.Render(t.Context(), job.Input{Data: load(t, "photo.jpg")}, set, func(p job.Progress) { told = append(told, p) }); err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range told {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/pipeline/probe"
 	"calotype/services/image/internal/recipe"
 )
@@ -57,7 +58,7 @@ func TestBadFiles(t *testing.T) {
 		}
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		done, err := e.Render(ctx, data, []recipe.Variant{
+		done, err := e.Render(ctx, job.Input{Data: data}, []recipe.Variant{
 			variant(recipe.JPEG, recipe.Resize{Width: 640}), variant(recipe.WebP, recipe.Resize{Width: 320}),
 			variant(recipe.PNG, recipe.Resize{Mode: recipe.Fill, Width: 64, Height: 64, Gravity: recipe.Auto}),
 		}, nil)
@@ -113,7 +114,7 @@ func TestLimits(t *testing.T) {
 			change = func(*Limits) {}
 		}
 		e := engine(t, change)
-		_, err := e.Render(t.Context(), load(t, c.file), []recipe.Variant{variant("", c.steps...)}, nil)
+		_, err := e.Render(t.Context(), job.Input{Data: load(t, c.file)}, []recipe.Variant{variant("", c.steps...)}, nil)
 		switch {
 		case c.reason == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -138,7 +139,7 @@ func or(err error) error {
 func TestALittleMemoryIsEnough(t *testing.T) {
 	set := []recipe.Variant{variant(recipe.PNG), variant(recipe.JPEG, recipe.Resize{Width: 300}), variant(recipe.WebP, recipe.Resize{Width: 64})}
 	e := engine(t, func(l *Limits) { l.Memory = 1 << 20 })
-	done, err := e.Render(t.Context(), load(t, "photo.jpg"), set, nil)
+	done, err := e.Render(t.Context(), job.Input{Data: load(t, "photo.jpg")}, set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestTimeEndsWork(t *testing.T) {
 	} {
 		ctx, cancel := c.ctx()
 		began := time.Now()
-		_, err := e.Render(ctx, large, slow, nil)
+		_, err := e.Render(ctx, job.Input{Data: large}, slow, nil)
 		if took := time.Since(began); !fault.Is(or(err), c.kind) || took > 5*time.Second {
 			t.Errorf("%s: after %v: %v", name, took, err)
 		}
@@ -244,13 +245,13 @@ func misuse(t *testing.T) {
 				case 4:
 					cancel()
 				}
-				_, _ = e.Render(ctx, data, set, nil)
+				_, _ = e.Render(ctx, job.Input{Data: data}, set, nil)
 				if len(data) > 200 { // damage that only a decoder finds
 					hurt := append([]byte{}, data...)
 					for at := len(hurt) / 2; at < len(hurt)-64; at += 97 {
 						hurt[at] = byte(at) | 1<<strconv.IntSize%8
 					}
-					_, _ = e.Render(ctx, hurt, set, nil)
+					_, _ = e.Render(ctx, job.Input{Data: hurt}, set, nil)
 				}
 				cancel()
 			}

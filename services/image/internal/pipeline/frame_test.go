@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -147,7 +148,7 @@ func TestPixelate(t *testing.T) {
 			}
 		}
 	}
-	_, err := e.Render(t.Context(), data, []recipe.Variant{variant(recipe.PNG, recipe.Pixelate{Size: 5, Region: recipe.Region{X: 50, Width: 5, Height: 5}})}, nil)
+	_, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{variant(recipe.PNG, recipe.Pixelate{Size: 5, Region: recipe.Region{X: 50, Width: 5, Height: 5}})}, nil)
 	if fault.ReasonOf(err) != OutsidePicture {
 		t.Errorf("a region outside: %v", err)
 	}

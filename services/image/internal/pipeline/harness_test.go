@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -45,7 +46,7 @@ func variant(f recipe.Format, steps ...recipe.Step) recipe.Variant {
 // make renders one variant.
 func (e *Engine) make(t testing.TB, data []byte, v recipe.Variant) Rendered {
 	t.Helper()
-	r, err := e.Render(context.Background(), data, []recipe.Variant{v}, nil)
+	r, err := e.Render(context.Background(), job.Input{Data: data}, []recipe.Variant{v}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -57,7 +58,7 @@ func TestEveryOperationOnEveryPicture(t *testing.T) {
 		for i, s := range everyStep() {
 			set = append(set, as(recipe.Output{Format: formats[i%len(formats)]}, recipe.Resize{Mode: recipe.Fit, Width: 48, Height: 48}, s))
 		}
-		done, err := e.Render(t.Context(), data, set, nil)
+		done, err := e.Render(t.Context(), job.Input{Data: data}, set, nil)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/pipeline/probe"
 	"calotype/services/image/internal/recipe"
 )
@@ -76,12 +77,12 @@ func TestPalette(t *testing.T) {
 			t.Errorf("%d bytes with a palette, %d without", len(few.Data), len(full.Data))
 		}
 	}
-	_, err := e.Render(t.Context(), load(t, "photo.jpg"), []recipe.Variant{
+	_, err := e.Render(t.Context(), job.Input{Data: load(t, "photo.jpg")}, []recipe.Variant{
 		as(recipe.Output{Format: recipe.PNG, Palette: true}, recipe.Resize{Mode: recipe.Fit, Width: 5000})}, nil)
 	if fault.ReasonOf(err) != ResultTooLarge {
 		t.Errorf("a palette for 18 megapixels: %v", err)
 	}
-	_, err = e.Render(t.Context(), load(t, "photo.jpg"), []recipe.Variant{
+	_, err = e.Render(t.Context(), job.Input{Data: load(t, "photo.jpg")}, []recipe.Variant{
 		as(recipe.Output{Format: recipe.PNG, Progressive: true}, recipe.Resize{Mode: recipe.Fit, Width: 3600})}, nil)
 	if fault.ReasonOf(err) != ResultTooLarge {
 		t.Errorf("an interlaced PNG of 9 megapixels: %v", err)
@@ -145,7 +146,7 @@ func TestPages(t *testing.T) {
 		set = append(set, as(recipe.Output{Format: []recipe.Format{recipe.PNG, recipe.GIF, recipe.WebP}[i%3], Page: i + 1}))
 	}
 	set = append(set, as(recipe.Output{Format: recipe.GIF}))
-	done, err := e.Render(t.Context(), data, set, nil)
+	done, err := e.Render(t.Context(), job.Input{Data: data}, set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	for name, page := range map[string]int{"walk.gif": 9, "photo.jpg": 2, "small.tif": 2} {
-		_, err := e.Render(t.Context(), load(t, name), []recipe.Variant{as(recipe.Output{Format: recipe.PNG, Page: page})}, nil)
+		_, err := e.Render(t.Context(), job.Input{Data: load(t, name)}, []recipe.Variant{as(recipe.Output{Format: recipe.PNG, Page: page})}, nil)
 		if fault.ReasonOf(err) != NoSuchPage {
 			t.Errorf("page %d of %s: %v", page, name, err)
 		}
@@ -184,7 +185,7 @@ func TestPages(t *testing.T) {
 func TestPagesOfTIFF(t *testing.T) {
 	e := engine(t)
 	data := twoPages(image.Pt(40, 20), red, image.Pt(30, 60), blue)
-	done, err := e.Render(t.Context(), data, []recipe.Variant{
+	done, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{
 		as(recipe.Output{Format: recipe.PNG}, recipe.Resize{Width: 10}), as(recipe.Output{Format: recipe.PNG, Page: 2}, recipe.Resize{Width: 10}),
 		as(recipe.Output{Format: recipe.PNG, Page: 2}, recipe.Crop{Width: 30, Height: 2, Gravity: recipe.XY, Y: 58}),
 	}, nil)
@@ -202,7 +203,7 @@ func TestPagesOfTIFF(t *testing.T) {
 		at(t, m, 1, 1, want.c)
 	}
 	e = engine(t, func(l *Limits) { l.Side = 40 })
-	_, err = e.Render(t.Context(), data, []recipe.Variant{as(recipe.Output{Format: recipe.PNG, Page: 2})}, nil)
+	_, err = e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{as(recipe.Output{Format: recipe.PNG, Page: 2})}, nil)
 	if fault.ReasonOf(err) != probe.TooLarge {
 		t.Errorf("a page above the limits: %v", err)
 	}

@@ -40,7 +40,8 @@ func (e *VariantError) VariantName() string { return e.Variant }
 // together. The recipe must be valid. It fails with fault.Invalid for what will fail again, as Inspect does or inside a VariantError,
 // with fault.Deadline or fault.Canceled soon after ctx ends, and with fault.Internal when an encoder fails. Tell, unless it is nil, hears
 // now and then, one call at a time, how far the rendering is; it must not wait for anything.
-func (e *Engine) Render(ctx context.Context, data []byte, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+	data := in.Data
 	pic, err := e.Inspect(ctx, data)
 	if err != nil {
 		return nil, err

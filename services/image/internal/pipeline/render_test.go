@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -227,7 +228,7 @@ func TestSetsAreLikeSinglesAndRepeatable(t *testing.T) {
 		variant(recipe.WebP, recipe.Resize{Mode: recipe.Fill, Width: 128, Height: 128, Gravity: recipe.Auto}),
 		variant(recipe.PNG, recipe.Crop{Width: 600, Height: 600, Gravity: recipe.West}, recipe.Resize{Width: 150}),
 	}
-	first, err := e.Render(context.Background(), data, set, nil)
+	first, err := e.Render(context.Background(), job.Input{Data: data}, set, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func TestSetsAreLikeSinglesAndRepeatable(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			again, err := e.Render(context.Background(), data, set, nil)
+			again, err := e.Render(context.Background(), job.Input{Data: data}, set, nil)
 			if err != nil {
 				t.Error(err)
 				return

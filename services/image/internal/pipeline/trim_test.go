@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"calotype/kit/fault"
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
 
@@ -58,17 +59,17 @@ func TestTrimKeepsLimits(t *testing.T) {
 		"large between":   {recipe.Trim{Tolerance: 10}, recipe.Resize{Mode: recipe.Fit, Width: 500}, recipe.Resize{Width: 5}},
 		"large to attend": {recipe.Trim{Tolerance: 10}, recipe.Resize{Mode: recipe.Fill, Width: 500, Height: 500, Gravity: recipe.Auto}},
 	} {
-		_, err := e.Render(t.Context(), data, []recipe.Variant{variant(recipe.PNG, steps...)}, nil)
+		_, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{variant(recipe.PNG, steps...)}, nil)
 		if fault.ReasonOf(err) != ResultTooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	e = engine(t)
-	_, err := e.Render(t.Context(), data, []recipe.Variant{variant(recipe.WebP, recipe.Trim{Tolerance: 10}, recipe.Resize{Mode: recipe.Fit, Width: 200})}, nil)
+	_, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{variant(recipe.WebP, recipe.Trim{Tolerance: 10}, recipe.Resize{Mode: recipe.Fit, Width: 200})}, nil)
 	if fault.ReasonOf(err) != ResultTooLarge {
 		t.Errorf("a WebP of 25000 pixels: %v", err)
 	}
-	_, err = e.Render(t.Context(), data, []recipe.Variant{variant(recipe.PNG, recipe.Trim{Tolerance: 10}, recipe.Crop{Width: 9, Height: 9, Gravity: recipe.XY, X: 50})}, nil)
+	_, err = e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{variant(recipe.PNG, recipe.Trim{Tolerance: 10}, recipe.Crop{Width: 9, Height: 9, Gravity: recipe.XY, X: 50})}, nil)
 	if fault.ReasonOf(err) != OutsidePicture {
 		t.Errorf("a part of what was cut off: %v", err)
 	}
@@ -116,7 +117,7 @@ func TestFocus(t *testing.T) {
 		recipe.Resize{Mode: recipe.Fill, Width: 20, Height: 40, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 120, Pixels: true}},
 		recipe.Crop{Width: 20, Height: 40, Gravity: recipe.XYCenter, Focus: recipe.Point{Y: 80, Pixels: true}},
 	} {
-		if _, err := e.Render(t.Context(), data, []recipe.Variant{variant(recipe.PNG, s)}, nil); fault.ReasonOf(err) != OutsidePicture {
+		if _, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{variant(recipe.PNG, s)}, nil); fault.ReasonOf(err) != OutsidePicture {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}

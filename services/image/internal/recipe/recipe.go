@@ -3,7 +3,7 @@
 package recipe
 
 // EngineVersion is part of every variant's key. It goes up whenever the same recipe begins to give a different picture.
-const EngineVersion = "1"
+const EngineVersion = "2"
 
 // Limits of a recipe.
 const (

@@ -41,6 +41,12 @@ func (t *Transformer) Inspect(ctx context.Context, req *imagev1.InspectRequest, 
 	return nil
 }
 
+// Capabilities implements imagev1.TransformerHandler.
+func (t *Transformer) Capabilities(_ context.Context, _ *imagev1.CapabilitiesRequest, rsp *imagev1.CapabilitiesResponse) error {
+	rsp.EngineVersion = recipe.EngineVersion
+	return nil
+}
+
 // Transform implements imagev1.TransformerHandler. The results are complete before the first is sent: an error comes instead of them,
 // never between them.
 func (t *Transformer) Transform(ctx context.Context, req *imagev1.TransformRequest, stream imagev1.Transformer_TransformStream) error {

@@ -72,7 +72,7 @@ func (b *bench) Inspect(context.Context, []byte) (job.Picture, error) {
 	return job.Picture{Format: "png", HasAlpha: true, Width: 7}, nil
 }
 
-func (b *bench) Render(ctx context.Context, _ []byte, v []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+func (b *bench) Render(ctx context.Context, _ job.Input, v []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
 	if tell != nil {
 		tell(job.Progress{Phase: "rendering", Percent: 40})
 	}

@@ -61,7 +61,7 @@ func (p Parts) render(ctx context.Context, d job.Digest, data []byte, r recipe.R
 	if err != nil {
 		return nil, err
 	}
-	done, err := p.Engine.Render(ctx, data, r.Variants, tell)
+	done, err := p.Engine.Render(ctx, job.Input{Data: data}, r.Variants, tell)
 	if err != nil {
 		return nil, err
 	}

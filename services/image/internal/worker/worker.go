@@ -47,7 +47,7 @@ type Engine interface {
 	Inspect(ctx context.Context, data []byte) (job.Picture, error)
 	// Render makes resolved variants, in their order, from one decode. Tell, unless it is nil, hears now and then how much of the
 	// rendering is done; it waits for nothing.
-	Render(ctx context.Context, data []byte, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error)
+	Render(ctx context.Context, in job.Input, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error)
 }
 
 // Config says how much a node does at once, and for how long.

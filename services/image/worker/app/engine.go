@@ -17,6 +17,8 @@ type (
 	Engine = worker.Engine
 	// Picture is what Inspect finds.
 	Picture = job.Picture
+	// Input is what Render makes pictures of.
+	Input = job.Input
 	// Variant is what Render is to make.
 	Variant = recipe.Variant
 	// Rendered is what it made.
@@ -53,8 +55,8 @@ func (e *engine) Inspect(ctx context.Context, data []byte) (Picture, error) {
 func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 
 // Render implements Engine.
-func (e *engine) Render(ctx context.Context, data []byte, variants []Variant, tell func(Progress)) ([]Rendered, error) {
-	done, err := e.now.Load().Render(ctx, data, variants, tell)
+func (e *engine) Render(ctx context.Context, in Input, variants []Variant, tell func(Progress)) ([]Rendered, error) {
+	done, err := e.now.Load().Render(ctx, in, variants, tell)
 	out := make([]Rendered, len(done))
 	for i, r := range done {
 		out[i] = Rendered(r)

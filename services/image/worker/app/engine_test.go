@@ -14,7 +14,7 @@ import (
 // nothing is an engine that makes no pictures, as a test outside of the service writes it.
 type nothing struct{ app.Engine }
 
-func (nothing) Render(_ context.Context, _ []byte, variants []app.Variant, _ func(app.Progress)) (out []app.Rendered, _ error) {
+func (nothing) Render(_ context.Context, _ app.Input, variants []app.Variant, _ func(app.Progress)) (out []app.Rendered, _ error) {
 	for _, v := range variants {
 		out = append(out, app.Rendered{Name: v.Name, Format: string(v.Output.Format), ContentType: v.Output.Format.ContentType(), Width: 1, Height: 1, Pages: 1, Data: []byte(v.Name)})
 	}

@@ -39,11 +39,11 @@ func (h *held) wrap(real app.Engine) app.Engine {
 	return h
 }
 
-func (h *held) Render(ctx context.Context, data []byte, variants []app.Variant, tell func(app.Progress)) ([]app.Rendered, error) {
+func (h *held) Render(ctx context.Context, in app.Input, variants []app.Variant, tell func(app.Progress)) ([]app.Rendered, error) {
 	h.begun.Add(1)
 	select {
 	case <-h.let:
-		return h.Engine.Render(ctx, data, variants, tell)
+		return h.Engine.Render(ctx, in, variants, tell)
 	case <-ctx.Done():
 		h.ended.Add(1)
 		return nil, ctx.Err()
