@@ -16,7 +16,7 @@ PACKAGES := ./... ./proto/...
 PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults chaos lint generate settings check-generated build bench deps clean
+.PHONY: help run test faults chaos lint generate settings gallery check-generated build bench deps clean
 .PHONY: secrets images up down urls roll e2e chaos-short chaos-cluster
 
 help: ## List what there is to do
@@ -55,6 +55,9 @@ generate: ## Generate the Go code and the OpenAPI document from the protos
 settings: deps ## Write the table of docs/settings.md
 	@go run ./cmd/calotype settings >.settings.new && awk '/<!-- settings -->/ { print; while ((getline line < ".settings.new") > 0) print line; skip = 1 } \
 		/<!-- \/settings -->/ { skip = 0 } !skip' docs/settings.md >.table.new && mv .table.new docs/settings.md; rm -f .settings.new .table.new
+
+gallery: deps ## Make the pictures of docs/images.md anew, by the options that stand below them
+	@go test ./test/e2e -run '^TestGallery$$' -count=1 -update
 
 check-generated: ## Fail when the generated code is not what the protos give
 	@tools/generate.sh --check proto
