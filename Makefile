@@ -16,7 +16,7 @@ PACKAGES := ./... ./proto/...
 PROVISION := tools/provision
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults chaos lint generate settings gallery check-generated build bench deps clean
+.PHONY: help run test faults fuzz chaos lint generate settings gallery check-generated build bench deps clean
 .PHONY: secrets images up down urls roll e2e chaos-short chaos-cluster
 
 help: ## List what there is to do
@@ -40,6 +40,9 @@ faults: deps ## Run the RPC fault tests at full length with nothing beside them,
 	@$(PROVISION)/servers.sh >/dev/null
 	FAULTS_ALONE=1 go test -count=1 -v -p 1 -timeout 20m ./test/rpc ./kit/leader
 	FAULTS_ALONE=1 RPC_TEST_REGISTRY=etcd go test -count=1 -v -timeout 20m ./test/rpc
+
+fuzz: deps ## Look for what breaks the grammar, the parsers of addresses and every loader (FUZZTIME=10m for each; FUZZ='FuzzJPEG FuzzPNG')
+	@tools/fuzz.sh '$(or $(FUZZTIME),10m)' $(FUZZ)
 
 chaos: deps ## Break a loaded cluster for 3 minutes, with three brokers, and look for what is lost (CHAOS_SEED=n repeats one)
 	@$(PROVISION)/servers.sh >/dev/null
