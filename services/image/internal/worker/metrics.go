@@ -10,6 +10,7 @@ import (
 type Metrics struct {
 	slotsTotal, inUse, waiting *prometheus.GaugeVec
 	in, out, redelivered       prometheus.Counter
+	shared                     prometheus.Counter
 	jobs                       *prometheus.CounterVec
 	took, engine               *prometheus.HistogramVec
 }
@@ -37,6 +38,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "calotype_worker_redelivered_total", Help: "Tasks that came here after an attempt that was lost, cut off or postponed.",
 		}),
+		shared: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "calotype_worker_shared_total", Help: "Calls that were answered with what was being made for another.",
+		}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "calotype_worker_job_seconds", Help: "What attempts at jobs took, by how they ended.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
@@ -46,7 +50,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"op", "format"}),
 	}
-	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine, m.slotsTotal, m.redelivered, m.took)
+	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine, m.slotsTotal, m.redelivered, m.took, m.shared)
 	for _, outcome := range outcomes {
 		m.jobs.WithLabelValues(outcome) // so that each is told from the start
 	}
@@ -92,5 +96,11 @@ func (m *Metrics) job(outcome string, took time.Duration) {
 func (m *Metrics) again() {
 	if m != nil {
 		m.redelivered.Inc()
+	}
+}
+
+func (m *Metrics) share() {
+	if m != nil {
+		m.shared.Inc()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"calotype/kit/flight"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
 )
@@ -16,6 +17,7 @@ type Transformer struct {
 	looks   *slots // looking at a file takes no pixels and no time: it does not wait behind those who render
 	parts   Parts
 	timeout time.Duration
+	runs    flight.Group[string, []Made]
 }
 
 // Made is one result with its bytes.
@@ -35,9 +37,8 @@ func (t *Transformer) Inspect(ctx context.Context, d job.Digest) (job.Picture, e
 	})
 }
 
-// Transform makes a recipe of a stored blob. Fails as Inspect does, with fault.Invalid when the recipe is wrong, and with
-// fault.Deadline when it takes too long.
-func (t *Transformer) Transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
+// transform is one run of Transform.
+func (t *Transformer) transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
 	return within(ctx, t.slots, callers, t.timeout, func(ctx context.Context) ([]Made, error) {
 		data, err := t.parts.open(ctx, d)
 		if err != nil {

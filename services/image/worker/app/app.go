@@ -17,6 +17,7 @@ import (
 	"calotype/services/image/app/queue"
 	"calotype/services/image/internal/blobclient"
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/originals"
 	"calotype/services/image/internal/pipeline"
 	"calotype/services/image/internal/rpc"
 	"calotype/services/image/internal/worker"
@@ -58,6 +59,10 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	}
 	begin()
 	live.Take(host.Live, cfg, limited)
+	kept, err := originals.New(cfg.Worker.Originals, o.blobs, host.Metrics, host.Log)
+	if err != nil {
+		return nil, err
+	}
 	shut := func() error { return nil }
 	if o.queue == nil {
 		q, err := queue.Open(cfg.Queue, host.Log)
@@ -70,7 +75,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		}
 	}
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: o.blobs, Results: o.blobs, Engine: o.wrap(pictures), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
+		Originals: kept, Results: o.blobs, Engine: o.wrap(pictures), Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {
@@ -84,6 +89,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		return boot.Load{Slots: slots, InFlight: inFlight, Waiting: waiting}
 	})
 	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage, proto.Image) })
+	service.Go("originals", kept.Run)
 	service.Go("tasks", func(ctx context.Context) error {
 		work, cancel := workUntil(ctx, cfg.Drain.Timeout-handBack(cfg.Drain.Timeout))
 		defer cancel()

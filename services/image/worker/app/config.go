@@ -3,6 +3,7 @@ package app
 import (
 	"calotype/kit/boot"
 	"calotype/services/image/app/queue"
+	"calotype/services/image/internal/originals"
 	"calotype/services/image/internal/pipeline"
 	"calotype/services/image/internal/worker"
 )
@@ -17,14 +18,15 @@ type Config struct {
 // WorkerConfig is the service's own part.
 type WorkerConfig struct {
 	worker.Config `koanf:",squash"`
-	Limits        pipeline.Limits `koanf:"limits" live:"true"`
+	Originals     originals.Config `koanf:"originals"`
+	Limits        pipeline.Limits  `koanf:"limits" live:"true"`
 }
 
 // DefaultConfig works with every CPU, and takes its tasks from a file below the working directory.
 func DefaultConfig() Config {
 	return Config{
 		Config: boot.DefaultConfig(),
-		Worker: WorkerConfig{Config: worker.DefaultConfig(), Limits: pipeline.DefaultLimits()},
+		Worker: WorkerConfig{Config: worker.DefaultConfig(), Originals: originals.DefaultConfig(), Limits: pipeline.DefaultLimits()},
 		Queue:  queue.DefaultConfig(),
 	}
 }
