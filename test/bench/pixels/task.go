@@ -1,0 +1,102 @@
+// Package pixels is what the benchmarks of pictures have together: what is made of which originals, libvips alone and sharp to compare with,
+// and a table of all who made the same in turns.
+package pixels
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Task is what is made of each original.
+type Task struct {
+	Name   string
+	Kind   string  // of the originals: a folder of the corpus
+	Shapes []Shape // several are one set
+	Rounds int     // through all originals in one turn
+}
+
+// Shape is one picture to make, in the words of everyone who makes it.
+type Shape struct {
+	Options string // Calotype's, with f_
+	bare    string // see bare.c
+	sharp   string // see sharp.js
+}
+
+// shape has equal settings on all sides: those of pipeline's codecs.
+func shape(width, height int, format string) Shape {
+	options := fmt.Sprintf("w_%d", width)
+	box, crop := height, 1
+	if height > 0 {
+		options += fmt.Sprintf(",h_%d,c_fill,g_auto", height)
+	} else {
+		box, crop = 100000, 0
+	}
+	end := map[string]string{
+		"jpeg": ".jpg[Q=80,optimize_coding,strip]", "webp": ".webp[Q=80,effort=2,strip]", "avif": ".avif[Q=55,effort=1,strip]",
+	}[format]
+	quality := map[string]int{"jpeg": 80, "webp": 80, "avif": 55}[format]
+	return Shape{
+		Options: fmt.Sprintf("%s,f_%s,q_%d", options, format, quality),
+		bare:    fmt.Sprintf("%d:%d:%d:%s", width, box, crop, end),
+		sharp:   fmt.Sprintf("%d/%d/%s/%d", width, height, format, quality),
+	}
+}
+
+// Tasks are single pictures.
+func Tasks() []Task {
+	return []Task{
+		{"JPEG 512", "photo", []Shape{shape(512, 0, "jpeg")}, 2},
+		{"WebP 512", "photo", []Shape{shape(512, 0, "webp")}, 1},
+		{"AVIF 512", "photo", []Shape{shape(512, 0, "avif")}, 1},
+		{"smart 256", "photo", []Shape{shape(256, 256, "jpeg")}, 1},
+		{"PNG alpha to WebP 512", "alpha", []Shape{shape(512, 0, "webp")}, 2},
+	}
+}
+
+// Set is a picture for every place of a page: one call here, as many calls elsewhere.
+func Set() Task {
+	return Task{"set of 6", "photo", []Shape{
+		shape(320, 0, "jpeg"), shape(640, 0, "jpeg"), shape(960, 0, "jpeg"), shape(1280, 0, "jpeg"), shape(256, 256, "jpeg"), shape(64, 0, "webp"),
+	}, 1}
+}
+
+// Callers are how many ask at once.
+var Callers = []int{1, 2, 8}
+
+// Originals lists the files of a kind: of the folder that TEST_CORPUS names, or of shared/corpus beside the checkout.
+func Originals(tb testing.TB, kind string) []string {
+	tb.Helper()
+	dir := cmp.Or(os.Getenv("TEST_CORPUS"), filepath.Join(checkout(tb), "..", "shared", "corpus"))
+	files, err := filepath.Glob(filepath.Join(dir, kind, "*.*"))
+	if err != nil || len(files) == 0 {
+		tb.Fatalf("there are no originals in %s: name a folder with photo/ and alpha/ in TEST_CORPUS", filepath.Join(dir, kind))
+	}
+	slices.Sort(files)
+	return files
+}
+
+func checkout(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	for err == nil && dir != "/" {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	tb.Fatal("this is no checkout: there is no go.work above it")
+	return ""
+}
+
+func joined(shapes []Shape, of func(Shape) string) string {
+	var all []string
+	for _, s := range shapes {
+		all = append(all, of(s))
+	}
+	return strings.Join(all, ";")
+}
