@@ -60,37 +60,42 @@ type Host struct {
 func NewHost(name string, cfg Config) (*Host, error) {
 	version, commit := Build()
 	h := &Host{Name: name, ID: newID(), Version: version, Commit: commit, cfg: cfg, started: time.Now(), duties: map[string]string{}}
-	var err error
-	var level logging.Level
-	if h.Log, err = logging.NewWithLevel(cfg.Log, logging.Service{Name: name, Version: version, Node: h.ID}, os.Stderr, &level); err != nil {
-		return nil, err
-	}
-	logging.Adopt(h.Log)
-	if h.Registry, err = kitregistry.New(cfg.Registry); err != nil {
-		return nil, err
-	}
-	if h.tracer, err = tracing.New(cfg.Tracing, tracing.Process{Service: name, Version: version, Node: h.ID}, h.Log); err != nil {
-		return nil, err
-	}
-	h.Tracer = h.tracer
-	if h.tls, err = h.clientTLS(cfg.RPC.TLS); err != nil {
-		return nil, errors.Join(err, h.closeTracer())
-	}
-	h.Metrics = metrics.NewRegistry(version, commit)
-	if h.Leader, err = leader.New(cfg.Leader, cfg.Registry, leader.Process{Service: name, Node: h.ID, Log: h.Log, Metrics: h.Metrics}); err != nil {
-		return nil, errors.Join(err, h.closeTracer())
-	}
-	if h.Live, err = live.New(cfg.Live, cfg.Registry, live.Process{Log: h.Log, Metrics: h.Metrics}); err != nil {
-		return nil, errors.Join(err, h.closeTracer())
-	}
-	live.Take(h.Live, cfg, func(c Config) (func(), error) { return func() { level.Set(c.Log.Level) }, nil })
-	h.Health = health.New(cfg.Health)
-	if h.ops, err = serveOps(cfg.Ops, h); err != nil {
-		h.Health.Close()
-		return nil, errors.Join(err, h.closeTracer())
+	if err := h.open(); err != nil {
+		return nil, errors.Join(err, h.release())
 	}
 	h.Log.Info("starting", "version", version, "commit", commit, "ops", h.OpsAddr())
 	return h, nil
+}
+
+// open makes the parts. What is made already when one cannot be is the caller's to release.
+func (h *Host) open() (err error) {
+	cfg := h.cfg
+	var level logging.Level
+	if h.Log, err = logging.NewWithLevel(cfg.Log, logging.Service{Name: h.Name, Version: h.Version, Node: h.ID}, os.Stderr, &level); err != nil {
+		return err
+	}
+	logging.Adopt(h.Log)
+	if h.Registry, err = kitregistry.New(cfg.Registry); err != nil {
+		return err
+	}
+	if h.tracer, err = tracing.New(cfg.Tracing, tracing.Process{Service: h.Name, Version: h.Version, Node: h.ID}, h.Log); err != nil {
+		return err
+	}
+	h.Tracer = h.tracer
+	if h.tls, err = h.clientTLS(cfg.RPC.TLS); err != nil {
+		return err
+	}
+	h.Metrics = metrics.NewRegistry(h.Version, h.Commit)
+	if h.Leader, err = leader.New(cfg.Leader, cfg.Registry, leader.Process{Service: h.Name, Node: h.ID, Log: h.Log, Metrics: h.Metrics}); err != nil {
+		return err
+	}
+	if h.Live, err = live.New(cfg.Live, cfg.Registry, live.Process{Log: h.Log, Metrics: h.Metrics}); err != nil {
+		return err
+	}
+	live.Take(h.Live, cfg, func(c Config) (func(), error) { return func() { level.Set(c.Log.Level) }, nil })
+	h.Health = health.New(cfg.Health)
+	h.ops, err = serveOps(cfg.Ops, h)
+	return err
 }
 
 // newID is unique and tells the machine; it fits a DNS label behind a service's name, as mdns needs it.
@@ -138,35 +143,46 @@ func (h *Host) OpsAddr() string {
 
 // Close lets go of everything; spans that wait are sent.
 func (h *Host) Close() error {
+	err := h.release()
+	h.Log.Info("stopped")
+	return err
+}
+
+// release lets go of what there is.
+func (h *Host) release() error {
 	var errs []error
 	h.mu.Lock()
 	if h.client != nil {
 		errs = append(errs, h.client.Close())
 	}
 	h.mu.Unlock()
-	h.Live.Close()
+	if h.Live != nil {
+		h.Live.Close()
+	}
 	for _, part := range []any{h.Leader, h.Registry} { // those that keep connections
 		if c, ok := part.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}
 	}
-	h.Health.Close()
+	if h.Health != nil {
+		h.Health.Close()
+	}
 	if h.ops != nil {
 		errs = append(errs, h.ops.close())
 	}
-	errs = append(errs, h.closeTracer())
-	h.Log.Info("stopped")
+	if h.tracer != nil {
+		h.closeTracer()
+	}
 	return errors.Join(errs...)
 }
 
-func (h *Host) closeTracer() error {
+func (h *Host) closeTracer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := h.tracer.Close(ctx); err != nil {
 		// Lost spans are no reason for a process to have failed.
 		h.Log.Warn("the last spans are lost", "error", err)
 	}
-	return nil
 }
 
 // wait is how long the news of a node's leaving takes.

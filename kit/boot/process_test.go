@@ -280,6 +280,25 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if err := errors.Join(wait(t, ended, "the end"), h.Close()); err != nil {
 		t.Error(err)
 	}
+	nothingLeft(t, before)
+}
+
+// What was opened before a part that cannot be is let go of.
+func TestNothingIsLeftOfHalfAHost(t *testing.T) {
+	taken := newHost(t, func(cfg *Config) { cfg.Ops.Listen = "127.0.0.1:0" })
+	before := goleak.IgnoreCurrent()
+	cfg := DefaultConfig()
+	cfg.Ops.Listen = taken.OpsAddr()
+	cfg.Tracing.Sampler, cfg.Tracing.Collector = "all", "http://127.0.0.1:1/"
+	if h, err := NewHost("boot-test", cfg); err == nil {
+		_ = h.Close()
+		t.Error("two hosts serve their health at one address")
+	}
+	nothingLeft(t, before)
+}
+
+func nothingLeft(t *testing.T, before goleak.Option) {
+	t.Helper()
 	// go-micro's memory registry cannot be closed: its sweeper stays, one a process.
 	// Its configuration, which nobody uses, begins to watch itself when the process does, in its own time.
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("go-micro.dev/v4/registry.(*memRegistry).ttlPrune"),

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -57,7 +59,7 @@ func (c Config) Validate() []fault.Field {
 	for i, u := range c.URLs {
 		uri, err := amqp.ParseURI(u)
 		switch {
-		case err != nil:
+		case err != nil || portless(u):
 			wrong("urls", "number %d is not of the form amqp://host:port/vhost", i+1)
 		case uri.Username != "guest" || uri.Password != "guest": // what ParseURI fills in
 			wrong("urls", "number %d holds a user or a password: these belong into username and password", i+1)
@@ -88,6 +90,12 @@ func (c Config) Validate() []fault.Field {
 		wrong("tls", "cert_file and key_file go together")
 	}
 	return faults
+}
+
+// portless reports whether a URL has the colon of a port and no port, which is read as the usual one.
+func portless(u string) bool {
+	parsed, err := url.Parse(u)
+	return err == nil && strings.HasSuffix(parsed.Host, ":")
 }
 
 func (c TLSConfig) load() (*tls.Config, error) {
