@@ -48,23 +48,32 @@ func (im picture) round(radii [4]float64, ink colour) picture {
 
 // pixelate makes squares of one colour, of the whole or of a region, in which what is transparent does not count.
 func (im picture) pixelate(s recipe.Pixelate) picture {
-	box, err := part(s.Region, im.size())
-	if err != nil {
-		im.a.err = err
-		return im
-	}
 	side := s.Size
 	if side == 0 {
 		side = recipe.DefaultSquare
 	}
+	return im.region(s.Region, func(im picture) picture {
+		return im.weighted(func(im picture) picture {
+			return im.do("pixelate", func(out **C.VipsImage) C.int { return C.ct_squares(im.p, C.int(side), out) })
+		})
+	})
+}
+
+// region changes a part of the picture by itself: nothing of what is beside it comes in.
+func (im picture) region(r recipe.Region, f func(picture) picture) picture {
+	box, err := part(r, im.size())
+	if err != nil {
+		if im.a.err == nil {
+			im.a.err = err
+		}
+		return im
+	}
 	if box.w < im.size().w || box.h < im.size().h {
 		im = im.memory() // it is read twice
 	}
-	squares := im.extract(box).weighted(func(im picture) picture {
-		return im.do("pixelate", func(out **C.VipsImage) C.int { return C.ct_squares(im.p, C.int(side), out) })
-	})
-	if im.size() == squares.size() || !squares.ok() {
-		return squares
+	changed := f(im.extract(box))
+	if im.size() == changed.size() || !changed.ok() {
+		return changed
 	}
-	return im.do("put back", func(out **C.VipsImage) C.int { return C.ct_insert(im.p, squares.p, C.int(box.x), C.int(box.y), out) })
+	return im.do("put back", func(out **C.VipsImage) C.int { return C.ct_insert(im.p, changed.p, C.int(box.x), C.int(box.y), out) })
 }

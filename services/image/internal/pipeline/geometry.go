@@ -51,7 +51,7 @@ func framed(r recipe.Resize, in size) size {
 	return scaled(r, in)
 }
 
-// cut gives the part that Crop keeps; for gravity Auto only its size is meant. It fails when the part lies outside.
+// cut gives the part that Crop keeps; where pixels are to be looked at, only its size is meant. It fails when the part lies outside.
 func cut(c recipe.Crop, in size) (rect, error) {
 	if c.Gravity == recipe.XY {
 		if c.X >= in.w || c.Y >= in.h || c.X < 0 || c.Y < 0 {
@@ -61,11 +61,38 @@ func cut(c recipe.Crop, in size) (rect, error) {
 		return rect{c.X, c.Y, min(c.Width, in.w-c.X), min(c.Height, in.h-c.Y)}, nil
 	}
 	part := size{min(c.Width, in.w), min(c.Height, in.h)}
-	if c.Gravity == recipe.XYCenter {
-		return around(c.Focus, in, in, part)
+	return aim(recipe.Resize{Gravity: c.Gravity, Focus: c.Focus, Boxes: c.Boxes}, in, in, part)
+}
+
+// aim gives the part that a gravity keeps of a picture which has been brought to a size; where pixels are to be looked at, only its size
+// is meant.
+func aim(r recipe.Resize, in, to, part size) (rect, error) {
+	switch r.Gravity {
+	case recipe.XYCenter:
+		return around(r.Focus, in, to, part)
+	case recipe.Boxes:
+		return holding(r.Boxes, in, to, part)
 	}
-	x, y := place(c.Gravity, in.w-part.w, in.h-part.h)
+	x, y := shifted(r, to.w-part.w, to.h-part.h)
 	return rect{x, y, part.w, part.h}, nil
+}
+
+// shifted divides free space by gravity and offset, which leads inwards from the edges that gravity names, and never out of the space.
+func shifted(r recipe.Resize, free, above int) (x, y int) {
+	x, y = place(r.Gravity, free, above)
+	switch r.Gravity {
+	case recipe.East, recipe.NorthEast, recipe.SouthEast:
+		x -= r.X
+	default:
+		x += r.X
+	}
+	switch r.Gravity {
+	case recipe.South, recipe.SouthWest, recipe.SouthEast:
+		y -= r.Y
+	default:
+		y += r.Y
+	}
+	return min(max(x, 0), free), min(max(y, 0), above)
 }
 
 // part gives what of a region lies in a picture; no region is all of it. It fails when the region begins outside.
@@ -154,6 +181,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 		before := f.out
 		switch s := s.(type) {
 		case recipe.Resize:
+			s = s.Meant()
 			whole := scaled(s, before)
 			if free {
 				f.enough = min(1, reserve*max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
@@ -161,11 +189,11 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			}
 			f.out = framed(s, before)
 			switch {
-			case s.Mode == recipe.Fill && s.Gravity == recipe.Auto:
+			case s.Mode == recipe.Fill && s.Gravity.Seeks():
 				f.streams = false
 				f.largest = max(f.largest, whole.pixels())
-			case s.Mode == recipe.Fill && s.Gravity == recipe.XYCenter:
-				if _, err := around(s.Focus, before, whole, f.out); err != nil {
+			case s.Mode == recipe.Fill:
+				if _, err := aim(s, before, whole, f.out); err != nil {
 					return f, err
 				}
 			case s.Mode == recipe.Pad && s.Background == recipe.Blurred:
@@ -178,7 +206,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			}
 			f.out = size{part.w, part.h}
 			reserve = 2 // the part's edges fall between pixels of the reduced original: by no more than a quarter of one in the end
-			f.streams = f.streams && s.Gravity != recipe.Auto
+			f.streams = f.streams && !s.Gravity.Seeks()
 		case recipe.Rotate:
 			if s.Angle != 180 {
 				f.out = before.turned()
@@ -186,7 +214,12 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			f.streams = false
 		case recipe.Flip:
 			f.streams = f.streams && !s.Vertical
-		case recipe.Blur, recipe.Sharpen:
+		case recipe.Blur:
+			if _, err := part(s.Region, before); err != nil {
+				return f, err
+			}
+			free, f.streams = false, false
+		case recipe.Sharpen:
 			free, f.streams = false, false
 		case recipe.Pixelate:
 			if _, err := part(s.Region, before); err != nil {

@@ -171,14 +171,14 @@ func (im picture) sharpen(sigma float64) picture {
 	return im.do("sharpen", func(out **C.VipsImage) C.int { return C.ct_sharpen(im.p, C.double(sigma), out) })
 }
 
-// attention finds the part of a size that draws the eye.
-func (im picture) attention(part size) rect {
+// attention finds the part of a size that draws the eye, or that has most in it.
+func (im picture) attention(g recipe.Gravity, part size) rect {
 	r := rect{0, 0, part.w, part.h}
 	if !im.ok() {
 		return r
 	}
 	var x, y C.int
-	if C.ct_attention(im.p, C.int(part.w), C.int(part.h), &x, &y) != 0 {
+	if C.ct_attention(im.p, flag(g == recipe.Entropy), C.int(part.w), C.int(part.h), &x, &y) != 0 {
 		im.a.fail("find what draws the eye")
 	}
 	r.x, r.y = int(x), int(y)

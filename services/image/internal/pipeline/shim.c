@@ -299,9 +299,9 @@ int ct_mix(VipsImage *in, double *matrix, double *plus, int bands, VipsImage **o
 }
 
 // The crop says where it was taken by its origin.
-int ct_attention(VipsImage *in, int w, int h, int *x, int *y) {
+int ct_attention(VipsImage *in, int entropy, int w, int h, int *x, int *y) {
 	VipsImage *crop;
-	if (vips_smartcrop(in, &crop, w, h, "interesting", VIPS_INTERESTING_ATTENTION, NULL))
+	if (vips_smartcrop(in, &crop, w, h, "interesting", entropy ? VIPS_INTERESTING_ENTROPY : VIPS_INTERESTING_ATTENTION, NULL))
 		return -1;
 	*x = -vips_image_get_xoffset(crop);
 	*y = -vips_image_get_yoffset(crop);

@@ -56,7 +56,7 @@ int ct_squares(VipsImage *in, int side, VipsImage **out);
 int ct_insert(VipsImage *in, VipsImage *part, int x, int y, VipsImage **out);
 int ct_content(VipsImage *in, double tolerance, int *x, int *y, int *w, int *h);
 int ct_over(VipsImage *in, VipsImage *top, int x, int y, VipsImage **out);
-int ct_attention(VipsImage *in, int w, int h, int *x, int *y);
+int ct_attention(VipsImage *in, int entropy, int w, int h, int *x, int *y);
 int ct_embed(VipsImage *in, int x, int y, int w, int h, double *background, int n, VipsImage **out);
 int ct_flatten(VipsImage *in, double *background, int n, VipsImage **out);
 int ct_addalpha(VipsImage *in, VipsImage **out);

@@ -39,7 +39,7 @@ func (r *run) apply(c canvas) picture {
 		}
 		switch s := s.(type) {
 		case recipe.Resize:
-			c = r.resize(i, s, c)
+			c = r.resize(i, s.Meant(), c)
 		case recipe.Crop:
 			c = r.crop(i, s, c)
 		case recipe.Rotate:
@@ -58,7 +58,7 @@ func (r *run) apply(c canvas) picture {
 			}
 		case recipe.Blur:
 			c = c.settled()
-			c.picture = c.blur(s.Sigma)
+			c.picture = c.region(s.Region, func(im picture) picture { return im.blur(s.Sigma) })
 		case recipe.Sharpen:
 			c = c.settled()
 			c.picture = c.sharpen(s.Sigma)
@@ -71,6 +71,9 @@ func (r *run) apply(c canvas) picture {
 		case recipe.Frame:
 			c = c.settled()
 			c.picture, c.stands = c.frame(s), bordered(s, c.stands)
+		case recipe.Gradient:
+			c = c.settled()
+			c.picture = c.gradient(s)
 		case recipe.Trim:
 			c = r.trim(i, s, c.settled())
 		}
@@ -84,7 +87,7 @@ func (r *run) apply(c canvas) picture {
 
 func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 	before, whole := c.stands, scaled(s, c.stands)
-	if s.Mode == recipe.Fill && s.Gravity == recipe.Auto && whole.pixels() > r.most {
+	if s.Mode == recipe.Fill && s.Gravity.Seeks() && whole.pixels() > r.most {
 		c.stands = whole // to be refused
 		return c
 	}
@@ -94,17 +97,13 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 	switch s.Mode {
 	case recipe.Fill:
 		part := size{s.Width, s.Height}
-		x, y := place(s.Gravity, whole.w-part.w, whole.h-part.h)
-		box := rect{x, y, part.w, part.h}
-		switch {
-		case s.Gravity == recipe.XYCenter:
-			var err error
-			if box, err = around(s.Focus, before, whole, part); err != nil {
-				c.a.err = err
-				return c
-			}
-		case s.Gravity == recipe.Auto && whole != part:
-			box, c = r.attend(i, part, c)
+		box, err := aim(s, before, whole, part)
+		if err != nil {
+			c.a.err = err
+			return c
+		}
+		if s.Gravity.Seeks() && whole != part {
+			box, c = r.attend(i, s.Gravity, part, c)
 		}
 		c.picture, c.stands = c.extract(box), part
 	case recipe.Pad:
@@ -112,7 +111,7 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		if to == whole {
 			break
 		}
-		x, y := place(s.Gravity, to.w-whole.w, to.h-whole.h)
+		x, y := shifted(s, to.w-whole.w, to.h-whole.h)
 		if s.Background == recipe.Blurred {
 			c.picture, c.stands = c.within(rect{x, y, to.w, to.h}), to
 			break
@@ -138,20 +137,20 @@ func (r *run) crop(i int, s recipe.Crop, c canvas) canvas {
 	real := rect{int(math.Round(float64(box.x) * x)), int(math.Round(float64(box.y) * y)),
 		min(have.w, whole(float64(box.w)*x)), min(have.h, whole(float64(box.h)*y))}
 	real.x, real.y = min(real.x, have.w-real.w), min(real.y, have.h-real.h)
-	if s.Gravity == recipe.Auto && (real.w != have.w || real.h != have.h) {
+	if s.Gravity.Seeks() && (real.w != have.w || real.h != have.h) {
 		c = c.settled()
-		real, c = r.attend(i, size{real.w, real.h}, c)
+		real, c = r.attend(i, s.Gravity, size{real.w, real.h}, c)
 	}
 	c.picture, c.stands = c.extract(real), size{box.w, box.h}
 	return c
 }
 
-// attend finds what draws the eye in the first frame that comes here. The picture is computed for it, and once only.
-func (r *run) attend(i int, part size, c canvas) (rect, canvas) {
+// attend finds what draws the eye, or has most in it, in the first frame that comes here. The picture is computed for it, and once only.
+func (r *run) attend(i int, g recipe.Gravity, part size, c canvas) (rect, canvas) {
 	c.picture = c.memory()
 	box, known := r.focus[i]
 	if !known {
-		box = c.attention(part)
+		box = c.attention(g, part)
 		r.focus[i] = box
 	}
 	return box, c

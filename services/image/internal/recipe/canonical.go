@@ -31,31 +31,28 @@ func canonicalStep(s Step) string {
 		o.text("c", string(s.Mode))
 		o.number("w", s.Width)
 		o.number("h", s.Height)
-		o.gravity(s.Gravity)
-		if s.Gravity == XYCenter {
-			o.point(s.Focus)
+		o.gravity(s.Gravity, s.Focus, s.Boxes)
+		if s.Gravity != XYCenter {
+			o.number("x", s.X)
+			o.number("y", s.Y)
 		}
 		o.text("b", string(s.Background))
 	case Crop:
 		o.text("c", "crop")
 		o.number("w", s.Width)
 		o.number("h", s.Height)
-		switch s.Gravity {
-		case XY:
+		if s.Gravity == XY {
 			o.text("x", strconv.Itoa(s.X))
 			o.text("y", strconv.Itoa(s.Y))
-		case XYCenter:
-			o.point(s.Focus)
-			fallthrough
-		default:
-			o.gravity(s.Gravity)
+		} else {
+			o.gravity(s.Gravity, s.Focus, s.Boxes)
 		}
 	case Rotate:
 		o.number("a", s.Angle)
 	case Flip:
 		o.words("a", map[string]bool{"hflip": s.Horizontal, "vflip": s.Vertical})
 	case Blur:
-		o.text("e", "blur:"+decimal(s.Sigma))
+		o.blur(s)
 	case Sharpen:
 		o.text("e", "sharpen:"+decimal(s.Sigma))
 	case Adjust:
@@ -66,6 +63,8 @@ func canonicalStep(s Step) string {
 		o.frame(s)
 	case Trim:
 		o.trim(s)
+	case Gradient:
+		o.gradient(s)
 	}
 	return o.String()
 }
@@ -133,12 +132,6 @@ func (o *options) text(key, value string) {
 func (o *options) number(key string, n int) {
 	if n != 0 {
 		o.text(key, strconv.Itoa(n))
-	}
-}
-
-func (o *options) gravity(g Gravity) {
-	if g != Center {
-		o.text("g", string(g))
 	}
 }
 

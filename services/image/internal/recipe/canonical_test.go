@@ -25,17 +25,24 @@ func TestCanonical(t *testing.T) {
 		"fl_strip_profile,pg_1":         "pg_1",
 		"e_brightness:-020.50":          "e_brightness:-20.5",
 		"e_hue:-180/e_hue:-0/e_gamma:1/e_contrast:0/e_gamma:1.10": "e_hue:180/e_gamma:1.1",
-		"e_sepia/e_grayscale":                           "e_sepia:80/e_grayscale",
-		"e_pixelate_region,w_9,h_8,y_2":                 "e_pixelate_region:5,h_8,w_9,x_0,y_2",
-		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black": "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
-		"e_trim,w_5": "e_trim:10/c_limit,w_5",
-		"c_fill,w_5,h_6,g_xy_center,x_0.50,y_1.0":   "c_fill,g_xy_center,h_6,w_5,x_0.5,y_1.0",
-		"c_crop,w_5,h_6,g_xy_center,x_3,y_04,dpr_2": "c_crop,g_xy_center,h_12,w_10,x_3,y_4",
-		"c_pad,w_5,h_6,b_blurred/b_white":           "b_blurred,c_pad,h_6,w_5/b_ffffff",
-		"r_5:5:5:5/r_max":                           "r_5/r_max",
-		"e_tint:30:FFF/e_negate,w_5":                "e_tint:30:ffffff/c_limit,w_5/e_negate",
-		"e_duotone:001:white/e_duotone:001:abc:3":   "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
-		"fl_strip_profile.keep_iptc":                "fl_keep_metadata.strip_profile",
+		"e_sepia/e_grayscale":                                              "e_sepia:80/e_grayscale",
+		"e_pixelate_region,w_9,h_8,y_2":                                    "e_pixelate_region:5,h_8,w_9,x_0,y_2",
+		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black":                    "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
+		"c_thumb,w_5,h_6,g_center":                                         "c_fill,h_6,w_5",
+		"c_thumb,w_5,h_6":                                                  "c_fill,g_auto,h_6,w_5",
+		"c_fill,w_5,h_6,g_auto:entropy/c_pad,w_5,h_6,g_south,x_-3,y_02":    "c_fill,g_entropy,h_6,w_5/c_pad,g_south,h_6,w_5,x_-3,y_2",
+		"c_fill,w_5,h_6,g_boxes:0.50:0.1:1.0:0.0001:w1:3:4:5:6:w0.5":       "c_fill,g_boxes:0.5:0.1:1.0:0.0001:3:4:5:6:w0.5,h_6,w_5",
+		"c_crop,w_5,h_6,g_boxes:9:4:5:6:3:4:5:6,x_0":                       "c_crop,g_boxes:3:4:5:6:9:4:5:6,h_6,w_5",
+		"e_gradient:07:F00:white:0.0:01/e_gradient:7:F00:000000ff:0.0:0.5": "e_gradient:7:ff0000:ffffff/e_gradient:7:ff0000:000000:0:0.5",
+		"e_blur_region:2.50,w_9,h_8,x_1":                                   "e_blur_region:2.5,h_8,w_9,x_1,y_0",
+		"e_trim,w_5":                                                       "e_trim:10/c_limit,w_5",
+		"c_fill,w_5,h_6,g_xy_center,x_0.50,y_1.0":                          "c_fill,g_xy_center,h_6,w_5,x_0.5,y_1.0",
+		"c_crop,w_5,h_6,g_xy_center,x_3,y_04,dpr_2":                        "c_crop,g_xy_center,h_12,w_10,x_3,y_4",
+		"c_pad,w_5,h_6,b_blurred/b_white":                                  "b_blurred,c_pad,h_6,w_5/b_ffffff",
+		"r_5:5:5:5/r_max":                                                  "r_5/r_max",
+		"e_tint:30:FFF/e_negate,w_5":                                       "e_tint:30:ffffff/c_limit,w_5/e_negate",
+		"e_duotone:001:white/e_duotone:001:abc:3":                          "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
+		"fl_strip_profile.keep_iptc":                                       "fl_keep_metadata.strip_profile",
 	} {
 		v, err := Parse(text)
 		if err != nil {
@@ -96,7 +103,7 @@ func TestJSON(t *testing.T) {
 
 // What comes by another way than the grammar has more digits than it, and must be found again all the same.
 func TestJSONOfManyDigits(t *testing.T) {
-	v := Variant{Name: "v", Steps: []Step{Blur{1.0 / 3}, Sharpen{2.0 / 3}, Adjust{Effect: Gamma, Amount: 1e-7 + 1}, Adjust{Effect: Hue, Amount: 100.0 / 3}}}
+	v := Variant{Name: "v", Steps: []Step{Blur{Sigma: 1.0 / 3}, Sharpen{2.0 / 3}, Adjust{Effect: Gamma, Amount: 1e-7 + 1}, Adjust{Effect: Hue, Amount: 100.0 / 3}}}
 	b, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +112,7 @@ func TestJSONOfManyDigits(t *testing.T) {
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
-	want := []Step{Blur{0.333333}, Sharpen{0.666667}, Adjust{Effect: Hue, Amount: 33.333333}}
+	want := []Step{Blur{Sigma: 0.333333}, Sharpen{0.666667}, Adjust{Effect: Hue, Amount: 33.333333}}
 	if d := cmp.Diff(want, back.Steps); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
@@ -117,6 +124,7 @@ func FuzzCanonical(f *testing.F) {
 		"", "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80", "c_crop,w_9,h_8,x_1,y_2,dpr_2", "a_-90.hflip.vflip,e_blur:3.25,b_F00", "c_pad,w_9,h_9,b_rgb:11223344",
 		"fl_lossless.keep_iptc,f_avif", "w_0.5", "c_fil", "w_1//", "e_blur:NaN", "dpr_0.1,w_3", "f_auto,q_100/a_90/a_90",
 		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_trim:30,c_fill,w_5,h_6,g_xy_center,x_0.123456,y_0.0", "c_crop,w_5,h_6,g_xy_center,x_3,y_0", "c_pad,w_5,h_6,b_blurred,f_jpg", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
+		"c_thumb,w_5,h_6,g_boxes:0.5:0.1:1.0:0.0001:w1:3:4:5:6:w0.5", "c_thumb,w_5,h_6/c_fill,w_5,h_6,g_north,x_-3,dpr_0.5", "e_gradient:7:F00:ff00ff88:0.25:0.5/e_blur_region:3,w_4,h_5",
 		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff", "e_hue:-180,f_png/e_saturation:-0",
 		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 	} {

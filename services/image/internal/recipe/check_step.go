@@ -25,6 +25,7 @@ func checkStep(s Step) []fault.Field {
 	case Blur:
 		c := checker{of: "blur"}
 		c.sigma(s.Sigma, MinBlur, MaxBlur)
+		c.region(s.Region)
 		return c.fields
 	case Sharpen:
 		c := checker{of: "sharpen"}
@@ -38,20 +39,25 @@ func checkStep(s Step) []fault.Field {
 		return checkFrame(s)
 	case Trim:
 		return checkTrim(s)
+	case Gradient:
+		return checkGradient(s)
 	}
-	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate, frame and trim is needed"}}
+	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate, frame, trim and gradient is needed"}}
 }
 
 func checkResize(s Resize) []fault.Field {
 	c := checker{of: "resize"}
 	c.within("width", s.Width, 0, MaxSide)
 	c.within("height", s.Height, 0, MaxSide)
-	mode := s.normal().Mode
+	mode := s.Mode
+	if mode == "" {
+		mode = Limit
+	}
 	if !member(string(mode), modes) {
 		c.fault("mode", "%s", wrongWord("mode", string(mode), modes))
 		return c.fields
 	}
-	both := mode == Fill || mode == Pad
+	both := mode.framed()
 	switch {
 	case s.Width == 0 && s.Height == 0:
 		c.fault("width", "%s needs a width or a height", mode)
@@ -65,9 +71,9 @@ func checkResize(s Resize) []fault.Field {
 	switch {
 	case s.Gravity == "":
 	case !both:
-		c.fault("gravity", "gravity is for fill and pad, not for %s", mode)
-	case mode == Fill && !member(string(s.Gravity), gravities("auto", "xy_center")):
-		c.fault("gravity", "%s", wrongWord("gravity of fill", string(s.Gravity), gravities("auto", "xy_center")))
+		c.fault("gravity", "gravity is for fill, thumb and pad, not for %s", mode)
+	case mode != Pad && !member(string(s.Gravity), gravities(seeking...)):
+		c.fault("gravity", "%s", wrongWord("gravity of "+string(mode), string(s.Gravity), gravities(seeking...)))
 	case mode == Pad && !member(string(s.Gravity), compass):
 		c.fault("gravity", "%s", wrongWord("gravity of pad", string(s.Gravity), compass))
 	}
@@ -77,7 +83,13 @@ func checkResize(s Resize) []fault.Field {
 	if s.Background != Blurred {
 		c.color("background", s.Background)
 	}
+	c.within("x", s.X, -MaxOffset, MaxOffset)
+	c.within("y", s.Y, -MaxOffset, MaxOffset)
+	if (s.X != 0 || s.Y != 0) && !offset(mode, s.Gravity) {
+		c.fault("x", "x and y go with fill, thumb and pad, and with a gravity that is a place")
+	}
 	c.point(s.Focus, s.Gravity)
+	c.boxes(s.Boxes, s.Gravity)
 	return c.fields
 }
 
@@ -88,8 +100,9 @@ func checkCrop(s Crop) []fault.Field {
 	c.within("x", s.X, 0, MaxOffset)
 	c.within("y", s.Y, 0, MaxOffset)
 	c.point(s.Focus, s.Gravity)
-	if s.Gravity != "" && !member(string(s.Gravity), gravities("auto", "xy", "xy_center")) {
-		c.fault("gravity", "%s", wrongWord("gravity of crop", string(s.Gravity), gravities("auto", "xy", "xy_center")))
+	c.boxes(s.Boxes, s.Gravity)
+	if s.Gravity != "" && !member(string(s.Gravity), gravities(cropping...)) {
+		c.fault("gravity", "%s", wrongWord("gravity of crop", string(s.Gravity), gravities(cropping...)))
 	} else if s.Gravity != XY && (s.X != 0 || s.Y != 0) {
 		c.fault("gravity", `x and y go with gravity "xy"`)
 	}

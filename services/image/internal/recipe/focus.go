@@ -48,13 +48,16 @@ func (c *checker) point(p Point, g Gravity) {
 
 // point writes a place: parts have a point, pixels have none.
 func (o *options) point(p Point) {
-	for i, v := range []float64{p.X, p.Y} {
-		text := decimal(v)
-		if !p.Pixels && !strings.Contains(text, ".") {
-			text += ".0"
-		}
-		o.text([]string{"x", "y"}[i], text)
+	o.text("x", place(p.X, p.Pixels))
+	o.text("y", place(p.Y, p.Pixels))
+}
+
+func place(v float64, pixels bool) string {
+	text := decimal(v)
+	if !pixels && !strings.Contains(text, ".") {
+		text += ".0"
 	}
+	return text
 }
 
 // point reads the x_ and y_ of g_xy_center; dpr_ does not multiply a place in what is there already.

@@ -12,10 +12,12 @@ func (p *parser) effect(t part, o option) {
 	word, values := o.values()
 	switch {
 	case word == "blur" || word == "sharpen":
-		p.deviation(t, o, word, values)
+		p.deviation(t, o, word, values, Region{})
 	case word == "pixelate":
 		p.pixelate(t, o, values, Region{})
-	case word == "pixelate_region": // with the size of the step, which is the region's
+	case member(word, regional): // with the size of the step, which is the region's
+	case word == "gradient":
+		p.gradient(t, o, values)
 	case word == "trim": // before the size of the step
 	case member(word, adjustments):
 		p.adjust(t, o, Effect(word), values)
@@ -33,7 +35,7 @@ func (o option) values() (word string, values []string) {
 	return word, values
 }
 
-func (p *parser) deviation(t part, o option, word string, values []string) {
+func (p *parser) deviation(t part, o option, word string, values []string, r Region) {
 	if len(values) != 1 {
 		p.wrong(o, "it needs the standard deviation in pixels, for example e_%s:1.5", word)
 		return
@@ -43,10 +45,10 @@ func (p *parser) deviation(t part, o option, word string, values []string) {
 	if len(p.fields) > before {
 		return
 	}
-	if word == "blur" {
-		p.add(t, Blur{Sigma: sigma})
-	} else {
+	if word == "sharpen" {
 		p.add(t, Sharpen{Sigma: sigma})
+	} else {
+		p.add(t, Blur{Sigma: sigma, Region: r})
 	}
 }
 
@@ -100,4 +102,13 @@ func (p *parser) signed(o option) float64 {
 		return 0
 	}
 	return f
+}
+
+func (o *options) blur(s Blur) {
+	if s.Region == (Region{}) {
+		o.text("e", "blur:"+decimal(s.Sigma))
+		return
+	}
+	o.text("e", blurRegion+":"+decimal(s.Sigma))
+	o.region(s.Region)
 }

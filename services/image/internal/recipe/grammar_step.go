@@ -12,7 +12,7 @@ import (
 func (p *parser) step(t part) {
 	p.trim(t)
 	switch {
-	case strings.HasPrefix(t.options["e"].value, pixelateRegion):
+	case t.regional():
 		p.region(t, t.options["e"])
 	case t.has("w", "h", "c", "g", "x", "y", "dpr"):
 		p.geometry(t)
@@ -36,30 +36,26 @@ func (p *parser) geometry(t part) {
 		p.wrong(c, "%s", wrongWord("mode", c.value, cropModes))
 		return
 	}
-	gravity := Gravity(t.options["g"].value)
-	var focus Point
-	if gravity == XYCenter && (c.value == "crop" || c.value == string(Fill)) {
-		var ok bool
-		if focus, ok = p.point(t); !ok {
-			return
-		}
+	gravity, focus, boxes, ok := p.gravity(t)
+	if !ok {
+		return
 	}
 	switch {
 	case size == nil:
 	case c.value == "crop":
-		s := Crop{Width: size["w"], Height: size["h"], X: size["x"], Y: size["y"], Gravity: gravity, Focus: focus}
+		s := Crop{Width: size["w"], Height: size["h"], X: size["x"], Y: size["y"], Gravity: gravity, Focus: focus, Boxes: boxes}
 		if s.Gravity == "" && t.has("x", "y") {
 			s.Gravity = XY
 		}
 		p.add(t, s)
 	default:
 		for _, key := range []string{"x", "y"} {
-			if o, ok := t.options[key]; ok && (gravity != XYCenter || c.value != string(Fill)) {
-				p.wrong(o, "x_ and y_ go with c_crop, and with g_xy_center of c_fill")
+			if o, there := t.options[key]; there && gravity != XYCenter && !offset(Mode(c.value), gravity) {
+				p.wrong(o, "x_ and y_ go with c_crop, with g_xy_center, and with a place, as g_north is, of c_fill, c_thumb and c_pad")
 				return
 			}
 		}
-		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: gravity, Focus: focus}
+		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: gravity, Focus: focus, Boxes: boxes, X: size["x"], Y: size["y"]}
 		if b := t.options["b"]; s.Mode == Pad && b.value == string(Blurred) {
 			s.Background = Blurred
 		} else if s.Mode == Pad {
@@ -81,7 +77,7 @@ func (p *parser) size(t part) map[string]int {
 	for _, key := range []string{"w", "h", "x", "y"} {
 		place := key == "x" || key == "y"
 		if o, ok := t.options[key]; ok && !(place && t.options["g"].value == string(XYCenter)) {
-			n := math.Round(float64(p.integer(o)) * factor)
+			n := math.Round(float64(p.length(t, o)) * factor)
 			size[key] = int(n)
 			if !place && n < 1 && len(p.fields) == before {
 				p.wrong(o, "%d is not within 1..%d", size[key], MaxSide)
@@ -92,6 +88,27 @@ func (p *parser) size(t part) map[string]int {
 		return nil
 	}
 	return size
+}
+
+// length reads a length in pixels; an offset may be negative.
+func (p *parser) length(t part, o option) int {
+	text, negative := strings.CutPrefix(o.value, "-")
+	if !negative || o.key != "x" && o.key != "y" || t.regional() || !Mode(t.options["c"].value).framed() {
+		return p.integer(o)
+	}
+	before := len(p.fields)
+	n := p.integer(o.of(text))
+	if len(p.fields) > before {
+		p.fields = p.fields[:before]
+		p.wrong(o, "%.80q is no whole number", o.value)
+	}
+	return -n
+}
+
+// regional reports whether the lengths of a step are those of its effect's region.
+func (p part) regional() bool {
+	word, _ := p.options["e"].values()
+	return member(word, regional)
 }
 
 func (p *parser) angles(t part, o option) {
@@ -127,7 +144,7 @@ func (p *parser) angles(t part, o option) {
 // keyOf says which option a field of a step comes from.
 var keyOf = map[string]string{
 	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
-	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e", "tolerance": "e", "focus": "g", "focus.x": "x", "focus.y": "y",
+	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e", "tolerance": "e", "from": "e", "to": "e", "stop": "e", "gradient.angle": "e", "boxes": "g", "focus": "g", "focus.x": "x", "focus.y": "y",
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
 	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg",
 }
@@ -142,7 +159,11 @@ func (p *parser) add(t part, s Step) {
 func (p *parser) report(fields []fault.Field, step int, options map[string]option) {
 	for _, f := range fields {
 		_, name, _ := strings.Cut(f.Path, ".")
-		key := keyOf[name]
+		list, _, _ := strings.Cut(name, "[")
+		key, special := keyOf[f.Path]
+		if !special {
+			key = keyOf[list]
+		}
 		o, there := options[key]
 		if !there && name == "chroma" { // it was said as in q_80:444
 			o, there = options["q"]

@@ -13,7 +13,7 @@ func (v Variant) normal() Variant {
 		case Crop:
 			s = t.normal()
 		case Blur:
-			s = Blur{Sigma: micro(t.Sigma)}
+			s = Blur{Sigma: micro(t.Sigma), Region: t.Region}
 		case Sharpen:
 			s = Sharpen{Sigma: micro(t.Sigma)}
 		case Adjust:
@@ -28,6 +28,12 @@ func (v Variant) normal() Variant {
 			s = t.normal()
 		case Trim:
 			s = t.normal()
+		case Gradient:
+			t = t.normal()
+			if t.idle() {
+				continue
+			}
+			s = t
 		}
 		v.Steps = append(v.Steps, s)
 	}
@@ -37,6 +43,7 @@ func (v Variant) normal() Variant {
 }
 
 func (s Resize) normal() Resize {
+	s = s.Meant()
 	if s.Mode == "" {
 		s.Mode = Limit
 	}
@@ -44,12 +51,12 @@ func (s Resize) normal() Resize {
 		s.Gravity = Center
 	}
 	s.Background, _ = s.Background.normal()
-	s.Focus = s.Focus.normal()
+	s.Focus, s.Boxes = s.Focus.normal(), normalBoxes(s.Boxes)
 	return s
 }
 
 func (s Crop) normal() Crop {
-	s.Focus = s.Focus.normal()
+	s.Focus, s.Boxes = s.Focus.normal(), normalBoxes(s.Boxes)
 	if s.Gravity == "" {
 		s.Gravity = Center
 	}

@@ -18,9 +18,6 @@ type Pixelate struct {
 	Region Region
 }
 
-// Region is a part of a picture, in its pixels.
-type Region struct{ X, Y, Width, Height int }
-
 func (Pixelate) step() {}
 
 func (s Pixelate) normal() Pixelate {
@@ -35,12 +32,7 @@ func checkPixelate(s Pixelate) []fault.Field {
 	if s.Size != 0 {
 		c.within("size", s.Size, MinSquare, MaxSquare)
 	}
-	if r := s.Region; r != (Region{}) {
-		c.within("region.width", r.Width, 1, MaxSide)
-		c.within("region.height", r.Height, 1, MaxSide)
-		c.within("region.x", r.X, 0, MaxOffset)
-		c.within("region.y", r.Y, 0, MaxOffset)
-	}
+	c.region(s.Region)
 	return c.fields
 }
 
@@ -50,14 +42,8 @@ func (o *options) pixelate(s Pixelate) {
 		return
 	}
 	o.text("e", pixelateRegion+":"+strconv.Itoa(s.Size))
-	o.text("x", strconv.Itoa(s.Region.X))
-	o.text("y", strconv.Itoa(s.Region.Y))
-	o.number("w", s.Region.Width)
-	o.number("h", s.Region.Height)
+	o.region(s.Region)
 }
-
-// pixelateRegion is the effect whose step has the region where others have a size.
-const pixelateRegion = "pixelate_region"
 
 func (p *parser) pixelate(t part, o option, values []string, r Region) {
 	s := Pixelate{Size: DefaultSquare, Region: r}
@@ -76,22 +62,4 @@ func (p *parser) pixelate(t part, o option, values []string, r Region) {
 		}
 	}
 	p.add(t, s)
-}
-
-// region reads a step of e_pixelate_region, x_, y_, w_ and h_.
-func (p *parser) region(t part, o option) {
-	for _, key := range []string{"c", "g"} {
-		if other, there := t.options[key]; there {
-			p.wrong(other, "in the step of e_%s, x_, y_, w_ and h_ are the region's, and nothing is resized; part the steps by a slash", pixelateRegion)
-			return
-		}
-	}
-	if !t.has("w") || !t.has("h") {
-		p.wrong(o, "it needs the region: x_, y_, w_ and h_")
-		return
-	}
-	if size := p.size(t); size != nil {
-		_, values := o.values()
-		p.pixelate(t, o, values, Region{X: size["x"], Y: size["y"], Width: size["w"], Height: size["h"]})
-	}
 }

@@ -34,7 +34,7 @@ type Variant struct {
 }
 
 // Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate,
-// Frame or Trim.
+// Frame, Trim or Gradient.
 type Step interface{ step() }
 
 // Mode says how Resize treats the aspect ratio.
@@ -47,12 +47,14 @@ const (
 	Fill  Mode = "fill"
 	Pad   Mode = "pad"
 	Scale Mode = "scale"
+	Thumb Mode = "thumb"
 )
 
 // Gravity says which part of a picture is kept, or where it stands on its padding.
 type Gravity string
 
-// The gravities. Auto and XYCenter, around a Point, are for Fill and Crop, XY for Crop alone.
+// The gravities. Those that find a part themselves, by what draws the eye, by entropy, around a Point or around Boxes, are for Fill, Thumb
+// and Crop, XY for Crop alone.
 const (
 	Center    Gravity = "center"
 	North     Gravity = "north"
@@ -64,16 +66,20 @@ const (
 	West      Gravity = "west"
 	NorthWest Gravity = "north_west"
 	Auto      Gravity = "auto"
+	Entropy   Gravity = "entropy"
 	XY        Gravity = "xy"
 	XYCenter  Gravity = "xy_center"
+	Boxes     Gravity = "boxes"
 )
 
 // Resize changes the size. A side of 0 follows from the other.
 type Resize struct {
 	Mode          Mode
 	Width, Height int
-	Gravity       Gravity // Fill and Pad
+	Gravity       Gravity // Fill, Thumb and Pad
 	Focus         Point   // XYCenter: in what is there before
+	Boxes         []Box   // Boxes: in what is there before
+	X, Y          int     // pixels from the edges that Gravity names, inwards; else from the middle to the right, and down
 	Background    Color   // Pad; also Blurred
 }
 
@@ -83,6 +89,7 @@ type Crop struct {
 	Gravity       Gravity
 	X, Y          int   // XY: the left upper corner
 	Focus         Point // XYCenter
+	Boxes         []Box // Boxes
 }
 
 // Rotate turns clockwise by 90, 180 or 270 degrees.
@@ -91,8 +98,11 @@ type Rotate struct{ Angle int }
 // Flip mirrors: left and right change places when Horizontal, top and bottom when Vertical.
 type Flip struct{ Horizontal, Vertical bool }
 
-// Blur is Gaussian; Sigma in pixels.
-type Blur struct{ Sigma float64 }
+// Blur is Gaussian; Sigma in pixels. A Region of no size is the whole picture.
+type Blur struct {
+	Sigma  float64
+	Region Region
+}
 
 // Sharpen is an unsharp mask on lightness; Sigma in pixels.
 type Sharpen struct{ Sigma float64 }

@@ -9,8 +9,8 @@ import (
 
 // Words of the grammar, in the order in which they are told.
 var (
-	modes     = []string{"limit", "fit", "fill", "pad", "scale"}
-	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "crop"}
+	modes     = []string{"limit", "fit", "fill", "pad", "scale", "thumb"}
+	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "thumb", "crop"}
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
 	formats   = []string{"jpeg", "png", "webp", "avif", "gif"}
 	chromas   = []string{"420", "444"}
@@ -19,16 +19,16 @@ var (
 )
 
 func effects() []string {
-	return append([]string{"blur", "sharpen", "trim", "pixelate", "pixelate_region"}, adjustments...)
+	return append([]string{"blur", "sharpen", "trim", "pixelate", "pixelate_region", "blur_region", "gradient"}, adjustments...)
 }
 
 func gravities(more ...string) []string { return append(append([]string{}, compass...), more...) }
 
 // known are words that other services and people use for something that has another word here.
 var known = map[string]string{
-	"thumb": "fill", "lfill": "fill", "cover": "fill", "mpad": "pad", "lpad": "pad", "contain": "fit", "mfit": "fit", "inside": "limit",
-	"face": "auto", "faces": "auto", "smart": "auto", "attention": "auto", "entropy": "auto", "middle": "center", "centre": "center",
-	"top": "north", "bottom": "south", "left": "west", "right": "east", "fp": "xy_center", "focal": "xy_center", "focus": "xy_center",
+	"lfill": "fill", "cover": "fill", "mpad": "pad", "lpad": "pad", "contain": "fit", "mfit": "fit", "inside": "limit",
+	"face": "auto", "faces": "auto", "smart": "auto", "attention": "auto", "thumbnail": "thumb", "middle": "center", "centre": "center",
+	"top": "north", "bottom": "south", "left": "west", "right": "east", "fp": "xy_center", "focal": "xy_center", "focus": "xy_center", "obj": "boxes", "objw": "boxes", "objects": "boxes", "box": "boxes",
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
 	"page": "pg", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",

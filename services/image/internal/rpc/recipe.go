@@ -61,13 +61,13 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Resize{
 			Mode: recipe.Mode(r.GetMode()), Width: int(r.GetWidth()), Height: int(r.GetHeight()),
 			Gravity: recipe.Gravity(r.GetGravity()), Background: recipe.Color(r.GetBackground()),
-			Focus: pointFromProto(r.GetFocus()),
+			Focus: pointFromProto(r.GetFocus()), Boxes: boxesFromProto(r.GetBoxes()), X: int(r.GetX()), Y: int(r.GetY()),
 		}
 	case *imagev1.Operation_Crop:
 		c := op.Crop
 		return recipe.Crop{
 			Width: int(c.GetWidth()), Height: int(c.GetHeight()), Gravity: recipe.Gravity(c.GetGravity()), X: int(c.GetX()), Y: int(c.GetY()),
-			Focus: pointFromProto(c.GetFocus()),
+			Focus: pointFromProto(c.GetFocus()), Boxes: boxesFromProto(c.GetBoxes()),
 		}
 	case *imagev1.Operation_Rotate:
 		return recipe.Rotate{Angle: int(op.Rotate.GetAngle())}
@@ -75,20 +75,20 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		d := op.Flip.GetDirection()
 		return recipe.Flip{Horizontal: d == "horizontal" || d == "both", Vertical: d == "vertical" || d == "both"}
 	case *imagev1.Operation_Blur:
-		return recipe.Blur{Sigma: op.Blur.GetSigma()}
+		return recipe.Blur{Sigma: op.Blur.GetSigma(), Region: regionFromProto(op.Blur.GetRegion())}
 	case *imagev1.Operation_Sharpen:
 		return recipe.Sharpen{Sigma: op.Sharpen.GetSigma()}
 	case *imagev1.Operation_Adjust:
 		a := op.Adjust
 		return recipe.Adjust{Effect: recipe.Effect(a.GetEffect()), Amount: a.GetAmount(), Color: recipe.Color(a.GetColor()), Light: recipe.Color(a.GetLight())}
 	case *imagev1.Operation_Pixelate:
-		r := op.Pixelate.GetRegion()
-		return recipe.Pixelate{Size: int(op.Pixelate.GetSize()), Region: recipe.Region{
-			X: int(r.GetX()), Y: int(r.GetY()), Width: int(r.GetWidth()), Height: int(r.GetHeight())}}
+		return recipe.Pixelate{Size: int(op.Pixelate.GetSize()), Region: regionFromProto(op.Pixelate.GetRegion())}
 	case *imagev1.Operation_Frame:
 		return frameFromProto(op.Frame)
 	case *imagev1.Operation_Trim:
 		return recipe.Trim{Tolerance: int(op.Trim.GetTolerance())}
+	case *imagev1.Operation_Gradient:
+		return gradientFromProto(op.Gradient)
 	}
 	return nil
 }
@@ -156,12 +156,12 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 	case recipe.Resize:
 		return &imagev1.Operation{Op: &imagev1.Operation_Resize{Resize: &imagev1.Resize{
 			Mode: string(s.Mode), Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), Background: string(s.Background),
-			Focus: pointToProto(s.Focus),
+			Focus: pointToProto(s.Focus), Boxes: boxesToProto(s.Boxes), X: int32(s.X), Y: int32(s.Y),
 		}}}
 	case recipe.Crop:
 		return &imagev1.Operation{Op: &imagev1.Operation_Crop{Crop: &imagev1.Crop{
 			Width: int32(s.Width), Height: int32(s.Height), Gravity: string(s.Gravity), X: int32(s.X), Y: int32(s.Y),
-			Focus: pointToProto(s.Focus),
+			Focus: pointToProto(s.Focus), Boxes: boxesToProto(s.Boxes),
 		}}}
 	case recipe.Rotate:
 		return &imagev1.Operation{Op: &imagev1.Operation_Rotate{Rotate: &imagev1.Rotate{Angle: int32(s.Angle)}}}
@@ -174,7 +174,7 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		}
 		return &imagev1.Operation{Op: &imagev1.Operation_Flip{Flip: &imagev1.Flip{Direction: direction}}}
 	case recipe.Blur:
-		return &imagev1.Operation{Op: &imagev1.Operation_Blur{Blur: &imagev1.Blur{Sigma: s.Sigma}}}
+		return &imagev1.Operation{Op: &imagev1.Operation_Blur{Blur: &imagev1.Blur{Sigma: s.Sigma, Region: regionToProto(s.Region)}}}
 	case recipe.Sharpen:
 		return &imagev1.Operation{Op: &imagev1.Operation_Sharpen{Sharpen: &imagev1.Sharpen{Sigma: s.Sigma}}}
 	case recipe.Adjust:
@@ -182,11 +182,7 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 			Effect: string(s.Effect), Amount: s.Amount, Color: string(s.Color), Light: string(s.Light),
 		}}}
 	case recipe.Pixelate:
-		p := &imagev1.Pixelate{Size: int32(s.Size)}
-		if r := s.Region; r != (recipe.Region{}) {
-			p.Region = &imagev1.Region{X: int32(r.X), Y: int32(r.Y), Width: int32(r.Width), Height: int32(r.Height)}
-		}
-		return &imagev1.Operation{Op: &imagev1.Operation_Pixelate{Pixelate: p}}
+		return &imagev1.Operation{Op: &imagev1.Operation_Pixelate{Pixelate: &imagev1.Pixelate{Size: int32(s.Size), Region: regionToProto(s.Region)}}}
 	case recipe.Frame:
 		f := &imagev1.Frame{Round: s.Round, Border: int32(s.Border), Ink: string(s.Ink)}
 		if s.Radii != [4]int{} {
@@ -197,6 +193,8 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		return &imagev1.Operation{Op: &imagev1.Operation_Frame{Frame: f}}
 	case recipe.Trim:
 		return &imagev1.Operation{Op: &imagev1.Operation_Trim{Trim: &imagev1.Trim{Tolerance: int32(s.Tolerance)}}}
+	case recipe.Gradient:
+		return &imagev1.Operation{Op: &imagev1.Operation_Gradient{Gradient: gradientToProto(s)}}
 	}
 	return &imagev1.Operation{}
 }

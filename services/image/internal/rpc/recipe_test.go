@@ -32,6 +32,12 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			recipe.Resize{Mode: recipe.Fill, Width: 5, Height: 6, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 0.25, Y: 1}},
 			recipe.Crop{Width: 3, Height: 2, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 30, Y: 20, Pixels: true}},
 		}},
+		{Name: "places", Steps: []recipe.Step{
+			recipe.Resize{Mode: recipe.Thumb, Width: 5, Height: 6, Gravity: recipe.SouthEast, X: -3, Y: 4}, recipe.Blur{Sigma: 2, Region: recipe.Region{X: 1, Y: 2, Width: 3, Height: 4}},
+			recipe.Resize{Mode: recipe.Fill, Width: 5, Height: 6, Gravity: recipe.Boxes, Boxes: []recipe.Box{{X: 0.1, Y: 0.2, Width: 0.3, Height: 0.4, Weight: 2.5}, {Width: 7, Height: 8, Pixels: true}}},
+			recipe.Crop{Width: 5, Height: 6, Gravity: recipe.Boxes, Boxes: []recipe.Box{{X: 0.1, Y: 0.2, Width: 0.3, Height: 0.4}}}, recipe.Crop{Width: 5, Height: 6, Gravity: recipe.Entropy},
+			recipe.Gradient{Angle: 200, From: "ff0000", To: recipe.Transparent, Start: 0.25, Stop: 0.75},
+		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
 		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
