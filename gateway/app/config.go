@@ -22,6 +22,7 @@ type Config struct {
 	Timeouts    TimeoutConfig `koanf:"timeouts"`
 	Signing     SigningConfig `koanf:"signing"`
 	GRPC        GRPCConfig    `koanf:"grpc"`
+	Compat      CompatConfig  `koanf:"compat"`
 }
 
 // HTTPConfig says where the gateway is and whom it lets in.
@@ -73,7 +74,8 @@ func DefaultConfig() Config {
 		Timeouts: TimeoutConfig{Header: 10 * time.Second, Idle: 2 * time.Minute, Request: 30 * time.Second, Transform: 30 * time.Second,
 			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
 		// Originals are deleted by way of their images, never behind the manager's back.
-		GRPC: GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
+		Compat: CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/"}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
+		GRPC:   GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
 	}
 }
 

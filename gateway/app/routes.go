@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"calotype/gateway/internal/compat"
 	"calotype/gateway/internal/download"
 	"calotype/gateway/internal/edge"
 	"calotype/gateway/internal/events"
@@ -30,6 +31,7 @@ type site struct {
 	doc     *openapi.Document
 	nodes   *nodes.Handler
 	grpc    *grpcSite
+	old     []*compat.Handler // other servers' addresses
 	handler http.Handler
 }
 
@@ -89,6 +91,10 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	}
 	mux.HandleFunc("/", rest.NotFound)
 
+	old, err := compatible(cfg, images, fly)
+	if err != nil {
+		return nil, err
+	}
 	calls, err := newGRPC(late, cfg, host)
 	if err != nil {
 		return nil, err
@@ -97,9 +103,9 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	if err != nil {
 		return nil, err
 	}
-	s := &site{doc: doc, nodes: list, grpc: calls}
+	s := &site{doc: doc, nodes: list, grpc: calls, old: old}
 	s.handler, err = edge.Wrap(edge.Config{Origins: cfg.HTTP.Origins, ForwardHeaders: cfg.HTTP.ForwardHeaders, MaxURL: int(cfg.Limits.URL),
-		Proxies: proxies, Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, calls.beside(mux))
+		Proxies: proxies, Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, calls.beside(before(old, mux)))
 	return s, err
 }
 
@@ -119,6 +125,11 @@ func (s *site) route(r *http.Request) string {
 	}
 	if strings.HasPrefix(r.URL.Path, onthefly.Prefix) {
 		return onthefly.Prefix + "{options}/{file}"
+	}
+	for _, h := range s.old {
+		if h.Mine(r) {
+			return h.Prefix + "{path}"
+		}
 	}
 	switch r.URL.Path {
 	case "/", "/docs":

@@ -31,8 +31,8 @@ func photograph(w, h int) []byte {
 }
 
 // newWhole is a stage on which nothing is a double.
-func newWhole(t *testing.T) *stage {
-	return newStage(t, func(set *setup) {
+func newWhole(t *testing.T, change ...func(*setup)) *stage {
+	return newStage(t, append(change, func(set *setup) {
 		set.images = func(s *stage) {
 			cfg := imageapp.DefaultConfig()
 			cfg.Config = set.gateway.Config
@@ -46,7 +46,7 @@ func newWhole(t *testing.T) *stage {
 			s.must(err)
 			s.run(node)
 		}
-	})
+	})...)
 }
 
 type uploaded struct {

@@ -69,7 +69,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c content) {
 	header.Set("ETag", strconv.Quote(c.digest))
 	header.Set("Cache-Control", "no-cache")
 	header.Set("Content-Type", c.contentType)
-	header.Set("Content-Disposition", media.Disposition(r, c.filename))
+	header.Set("Content-Disposition", media.Disposition(r, false, c.filename))
 	media.Harmless(header)
 	d := decide(r, header, c.modified, c.size)
 	switch {

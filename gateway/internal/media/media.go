@@ -15,10 +15,11 @@ func Harmless(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 }
 
-// Disposition is the Content-Disposition that names the file, in a way that no name can break out of. ?download=true has browsers save it.
-func Disposition(r *http.Request, filename string) string {
+// Disposition is the Content-Disposition that names the file, in a way that no name can break out of. Save has browsers save it, and so does
+// ?download=true.
+func Disposition(r *http.Request, save bool, filename string) string {
 	how := "inline"
-	if yes, _ := strconv.ParseBool(r.URL.Query().Get("download")); yes {
+	if yes, _ := strconv.ParseBool(r.URL.Query().Get("download")); yes || save {
 		how = "attachment"
 	}
 	filename = Filename(filename)

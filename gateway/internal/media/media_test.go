@@ -43,11 +43,11 @@ func TestDispositionCannotBeBrokenOutOf(t *testing.T) {
 		"x\r\nSet-Cookie: a": `inline; filename="xSet-Cookie: a"`,
 		"..":                 `inline`,
 	} {
-		if got := media.Disposition(httptest.NewRequest("GET", "/x", nil), name); got != want {
+		if got := media.Disposition(httptest.NewRequest("GET", "/x", nil), false, name); got != want {
 			t.Errorf("for %q got %s, want %s", name, got, want)
 		}
 	}
-	if got := media.Disposition(httptest.NewRequest("GET", "/x?download=1", nil), "a.png"); got != "attachment; filename=a.png" {
+	if got := media.Disposition(httptest.NewRequest("GET", "/x?download=1", nil), false, "a.png"); got != "attachment; filename=a.png" {
 		t.Errorf("asked to save: %s", got)
 	}
 }

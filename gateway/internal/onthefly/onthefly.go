@@ -45,9 +45,32 @@ func parse(path string) (address, error) {
 	return address{id: id, options: options, extension: extension}, nil
 }
 
-// ServeHTTP plans, answers from the plan alone where the caller has the result already, and else has it made.
+// Request is a variant that is asked for.
+type Request struct {
+	ID, Options, Extension string
+	Filename               string    // for who saves it; empty means by the image
+	Attachment             bool      // browsers save it
+	Until                  time.Time // when the address expires; zero is never
+}
+
+// ServeHTTP verifies and reads the address, and serves what it asks for.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	plan, err := h.plan(r)
+	path, err := h.Keys.Verify(strings.TrimPrefix(r.URL.Path, Prefix))
+	var a address
+	if err == nil {
+		a, err = parse(path)
+	}
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	h.Serve(w, r, Request{ID: a.id, Options: a.options, Extension: a.extension})
+}
+
+// Serve plans, answers from the plan alone where the caller has the result already, and else has it made. Whether the caller may ask has
+// been found out before.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, q Request) {
+	plan, err := h.plan(r, q)
 	if err != nil {
 		problem.Write(w, r, err)
 		return
@@ -55,6 +78,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("ETag", strconv.Quote(plan.GetKey()))
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	if !q.Until.IsZero() {
+		header.Set("Cache-Control", "public, max-age="+strconv.Itoa(max(0, int(time.Until(q.Until).Seconds()))))
+	}
 	if plan.GetVaryAccept() {
 		header.Add("Vary", "Accept")
 	}
@@ -63,29 +89,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if err := h.make(w, r, plan); err != nil {
+	if err := h.make(w, r, q, plan); err != nil {
 		header.Del("Vary")
 		problem.Write(w, r, err)
 	}
 }
 
-func (h *Handler) plan(r *http.Request) (*imagev1.PlanResponse, error) {
-	path, err := h.Keys.Verify(strings.TrimPrefix(r.URL.Path, Prefix))
-	if err != nil {
-		return nil, err
-	}
-	a, err := parse(path)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) plan(r *http.Request, q Request) (*imagev1.PlanResponse, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
-	return h.Images.Plan(ctx, &imagev1.PlanRequest{ImageId: a.id, Options: a.options, Extension: a.extension,
+	return h.Images.Plan(ctx, &imagev1.PlanRequest{ImageId: q.ID, Options: q.Options, Extension: q.Extension,
 		Accept: strings.ToValidUTF8(strings.Join(r.Header.Values("Accept"), ","), "")})
 }
 
 // make streams the result. The call is keyed by the original, so that the node that has it at hand gets the work.
-func (h *Handler) make(w http.ResponseWriter, r *http.Request, plan *imagev1.PlanResponse) error {
+func (h *Handler) make(w http.ResponseWriter, r *http.Request, q Request, plan *imagev1.PlanResponse) error {
 	// The time is for the work: a deadline on the call would also cut off a slow client who takes byte after byte.
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
@@ -111,7 +129,11 @@ func (h *Handler) make(w http.ResponseWriter, r *http.Request, plan *imagev1.Pla
 	header := w.Header()
 	header.Set("Content-Type", result.GetContentType())
 	header.Set("Content-Length", strconv.FormatInt(result.GetSize(), 10))
-	header.Set("Content-Disposition", media.Disposition(r, plan.GetImage().GetId()+"."+media.Extension(result.GetFormat())))
+	name := q.Filename
+	if name == "" {
+		name = plan.GetImage().GetId()
+	}
+	header.Set("Content-Disposition", media.Disposition(r, q.Attachment, name+"."+media.Extension(result.GetFormat())))
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
