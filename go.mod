@@ -42,6 +42,11 @@ require (
 )
 
 require (
+	github.com/bep/imagemeta v0.12.0 // indirect
+	github.com/buckket/go-blurhash v1.1.0 // indirect
+)
+
+require (
 	github.com/coreos/go-semver v0.3.0 // indirect
 	github.com/coreos/go-systemd/v22 v22.3.2 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
