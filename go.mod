@@ -5,6 +5,8 @@ go 1.26
 require (
 	calotype/proto v0.0.0
 	github.com/agext/levenshtein v1.2.3
+	github.com/bep/imagemeta v0.12.0
+	github.com/buckket/go-blurhash v1.1.0
 	github.com/failsafe-go/failsafe-go v0.9.0
 	github.com/go-micro/plugins/v4/registry/consul v1.2.1
 	github.com/go-micro/plugins/v4/wrapper/trace/opentracing v1.2.0
@@ -39,11 +41,6 @@ require (
 	google.golang.org/grpc v1.78.0
 	google.golang.org/protobuf v1.36.11
 	modernc.org/sqlite v1.40.0
-)
-
-require (
-	github.com/bep/imagemeta v0.12.0 // indirect
-	github.com/buckket/go-blurhash v1.1.0 // indirect
 )
 
 require (

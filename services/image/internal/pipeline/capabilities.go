@@ -51,6 +51,7 @@ var capabilities = sync.OnceValue(func() (found Capabilities) {
 			samples[string(f)] = data
 		}
 	}
+	found.Save = append(found.Save, string(recipe.JSON))
 	for _, f := range []string{probe.JPEG, probe.PNG, probe.WebP, probe.GIF, probe.AVIF, probe.HEIC} {
 		if data := samples[f]; data != nil && readable(data, 0) {
 			found.Load = append(found.Load, f)

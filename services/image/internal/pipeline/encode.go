@@ -61,6 +61,7 @@ var codecs = map[recipe.Format]codec{
 		}
 		return 1
 	}},
+	recipe.JSON: {alpha: true, side: 1 << 30},
 }
 
 // outputFormat settles what Original means for an original of a format.
@@ -68,7 +69,7 @@ func outputFormat(want recipe.Format, from string, alpha bool) recipe.Format {
 	if want != recipe.Original {
 		return want
 	}
-	if _, ok := codecs[recipe.Format(from)]; ok {
+	if recipe.Format(from).Shown() {
 		return recipe.Format(from)
 	}
 	if alpha {

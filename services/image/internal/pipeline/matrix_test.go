@@ -44,7 +44,7 @@ func TestEveryOperationOnEveryPicture(t *testing.T) {
 			files = append(files, more...)
 		}
 	}
-	formats := []recipe.Format{recipe.WebP, recipe.PNG, recipe.JPEG, recipe.GIF}
+	formats := []recipe.Format{recipe.WebP, recipe.PNG, recipe.JPEG, recipe.GIF, recipe.JSON}
 	for _, file := range files {
 		if filepath.Ext(file) == ".md" {
 			continue
@@ -76,7 +76,9 @@ func TestEveryOperationOnEveryPicture(t *testing.T) {
 			if err != nil || (size{r.Width, r.Height}) != f.out && !f.trims || r.Width > f.out.w || r.Height > f.out.h || r.Pages != frames {
 				t.Errorf("%s, %+v: %d x %d in %d frames, foreseen %v in %d, %v", file, set[i].Steps[1], r.Width, r.Height, r.Pages, f.out, frames, err)
 			}
-			e.look(t, r)
+			if r.Format != "json" {
+				e.look(t, r)
+			}
 		}
 	}
 }

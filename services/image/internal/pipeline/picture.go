@@ -65,8 +65,11 @@ func (im picture) orientation() int {
 }
 
 // profile is the embedded colour profile, or nil. It lives as long as the picture.
-func (im picture) profile() []byte {
-	name := C.CString(C.VIPS_META_ICC_NAME)
+func (im picture) profile() []byte { return im.blob(C.VIPS_META_ICC_NAME) }
+
+// blob is what a picture brought under a name, or nil. It lives as long as the picture.
+func (im picture) blob(field string) []byte {
+	name := C.CString(field)
 	defer C.free(unsafe.Pointer(name))
 	var data unsafe.Pointer
 	var n C.size_t

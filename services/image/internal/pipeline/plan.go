@@ -70,6 +70,9 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	if p.forecast, err = foresee(v.Steps, p.from); err != nil {
 		return p, err
 	}
+	if p.format == recipe.JSON {
+		p.enough = measured(v.Steps, p.from)
+	}
 	if limit := j.engine.limits.Pixels; p.largest > limit {
 		return p, tooLarge("a step makes %s, where at most %s are made", mega(p.largest), mega(limit))
 	}

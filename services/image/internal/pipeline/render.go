@@ -196,10 +196,13 @@ func (j *call) variant(p plan, base []canvas, streams bool) error {
 		done = append(done, r.apply(c))
 	}
 	out := done[0].size()
+	if p.format == recipe.JSON { // of a smaller copy
+		out = r.stands
+	}
 	if p.out = out; p.trims && a.err == nil {
 		a.err = j.fits(p)
 	}
-	data := frames(a, done).encode(p.Output, p.format, p.out.pixels()*int64(p.frames))
+	data := j.write(a, done, p)
 	if a.err != nil {
 		return j.explain(a, base, p, streams)
 	}

@@ -30,11 +30,14 @@ type run struct {
 	paper colour // what Pad fills with when it does not say
 	focus map[int]rect
 	most  int64 // pixels of a picture on the way
+	// stands is what the last picture that was made stands for: its size, but for what is only to be measured.
+	stands size
 }
 
 func (r *run) apply(c canvas) picture {
 	for i, s := range r.steps {
 		if !c.ok() {
+			r.stands = c.stands
 			return c.picture
 		}
 		switch s := s.(type) {
@@ -82,6 +85,7 @@ func (r *run) apply(c canvas) picture {
 			c.a.err = tooLarge("a step makes %s, where at most %s are made", mega(n), mega(r.most))
 		}
 	}
+	r.stands = c.stands
 	return c.settled().picture
 }
 

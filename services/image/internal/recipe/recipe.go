@@ -125,13 +125,22 @@ const (
 	WebP     Format = "webp"
 	AVIF     Format = "avif"
 	GIF      Format = "gif"
+	JSON     Format = "json" // what there is to say of the original and the picture
 
 	// Negotiated is decided by a request's Accept header; see Variant.Negotiate. No job can have it.
 	Negotiated Format = "auto"
 )
 
 // ContentType is the media type of a format that is written.
-func (f Format) ContentType() string { return "image/" + string(f) }
+func (f Format) ContentType() string {
+	if f == JSON {
+		return "application/json"
+	}
+	return "image/" + string(f)
+}
+
+// Shown reports whether browsers show the format: what an original has is kept then where nobody said another.
+func (f Format) Shown() bool { return member(string(f), shown) }
 
 // Transparent reports whether the format can hold transparency.
 func (f Format) Transparent() bool { return f != JPEG }

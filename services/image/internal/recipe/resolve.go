@@ -99,7 +99,7 @@ func (v Variant) fill(src Source) Variant {
 
 // output is the format in which an original's variants are written when nobody said another.
 func (src Source) output() Format {
-	if member(src.Format, formats) {
+	if Format(src.Format).Shown() {
 		return Format(src.Format)
 	}
 	if src.HasAlpha {

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -12,7 +13,8 @@ var (
 	modes     = []string{"limit", "fit", "fill", "pad", "scale", "thumb"}
 	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "thumb", "crop"}
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
-	formats   = []string{"jpeg", "png", "webp", "avif", "gif"}
+	shown     = []string{"jpeg", "png", "webp", "avif", "gif"}
+	formats   = append(slices.Clone(shown), "json")
 	chromas   = []string{"420", "444"}
 
 	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone"}
