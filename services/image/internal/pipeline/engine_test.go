@@ -189,7 +189,7 @@ func TestCapabilities(t *testing.T) {
 	if err != nil || !strings.HasPrefix(c.Version, "8.") {
 		t.Fatal(c, err)
 	}
-	if got := strings.Join(c.Save, " "); got != "jpeg png webp gif avif" {
+	if got := strings.Join(c.Save, " "); got != "jpeg png webp gif avif json" {
 		t.Errorf("writes %s", got)
 	}
 	if got := strings.Join(c.Load, " "); got != "jpeg png webp gif avif heic tiff" {
