@@ -201,6 +201,12 @@ func (w *worker) Inspect(context.Context, *imagev1.InspectRequest, *imagev1.Insp
 	return fault.New(fault.Internal, "", "the gateway inspects nothing")
 }
 
+func (w *worker) Capabilities(_ context.Context, _ *imagev1.CapabilitiesRequest, rsp *imagev1.CapabilitiesResponse) error {
+	rsp.EngineVersion, rsp.Limits = "7", map[string]int64{"pixels": 64e6}
+	rsp.Formats = []*imagev1.CapabilitiesResponse_Format{{Name: "svg", Reason: "not allowed"}}
+	return nil
+}
+
 func (w *worker) Transform(ctx context.Context, in *imagev1.TransformRequest, stream imagev1.Transformer_TransformStream) error {
 	w.mu.Lock()
 	w.calls++

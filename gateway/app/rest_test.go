@@ -332,3 +332,21 @@ func TestANodeThatIsAwayIs503WithRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestCapabilitiesComeFromAWorker(t *testing.T) {
+	s := newStage(t)
+	rsp, body := s.get("/v1/capabilities")
+	var c struct {
+		Engine  string `json:"engine_version"`
+		Limits  map[string]string
+		Formats []struct {
+			Name   string
+			Read   *bool
+			Reason string
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &c); err != nil || rsp.StatusCode != 200 || c.Engine != "7" || c.Limits["pixels"] != "64000000" ||
+		len(c.Formats) != 1 || c.Formats[0].Read == nil || c.Formats[0].Reason != "not allowed" {
+		t.Errorf("got %d %s", rsp.StatusCode, body)
+	}
+}

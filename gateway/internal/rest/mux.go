@@ -49,6 +49,9 @@ func New(cfg Config, c *rpc.Client) (http.Handler, error) {
 		"jobs": func(m *runtime.ServeMux) error {
 			return imagerest.RegisterJobsHandlerClient(ctx, m, jobs{imagev1.NewJobsClient(image), imagev1.NewJobsService(contract.Image, c)})
 		},
+		"capabilities": func(m *runtime.ServeMux) error {
+			return imagerest.RegisterTransformerHandlerClient(ctx, m, imagev1.NewTransformerClient(checked{c.Conn(contract.Worker)}))
+		},
 		"webhooks": func(m *runtime.ServeMux) error {
 			return imagerest.RegisterWebhooksHandlerClient(ctx, m, imagev1.NewWebhooksClient(image))
 		},

@@ -33,17 +33,19 @@ var (
 
 // FindCapabilities tries every format on a picture of 16 x 16 pixels.
 func FindCapabilities() (Capabilities, error) {
-	version := fmt.Sprintf("%d.%d.%d", C.vips_version(0), C.vips_version(1), C.vips_version(2))
 	if err := start(); err != nil {
-		return Capabilities{Version: version}, err
+		return Capabilities{Version: version()}, err
 	}
-	found := capabilities()
-	found.Version = version
-	return found, nil
+	return capabilities(), nil
+}
+
+func version() string {
+	return fmt.Sprintf("%d.%d.%d", C.vips_version(0), C.vips_version(1), C.vips_version(2))
 }
 
 // capabilities is found out once, when it is first asked for: what the library can do does not change.
 var capabilities = sync.OnceValue(func() (found Capabilities) {
+	found.Version = version()
 	samples := map[string][]byte{probe.HEIC: sampleHEIC, probe.AVIF: sampleAVIF}
 	for _, f := range []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.GIF, recipe.AVIF} {
 		if data := black(f, recipe.Output{}); data != nil {

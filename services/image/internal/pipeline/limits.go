@@ -40,15 +40,20 @@ func DefaultLimits() Limits {
 // Validate reports every limit that is no limit.
 func (l Limits) Validate() []fault.Field {
 	var bad []fault.Field
-	for name, v := range map[string]int64{
-		"bytes": int64(l.Bytes), "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
-		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": int64(l.Memory), "output_bytes": int64(l.OutputBytes),
-	} {
+	for name, v := range l.numbers() {
 		if v < 1 {
 			bad = append(bad, fault.Field{Path: name, Message: "must be at least 1"})
 		}
 	}
 	return bad
+}
+
+// numbers are the limits as the settings call them.
+func (l Limits) numbers() map[string]int64 {
+	return map[string]int64{
+		"bytes": int64(l.Bytes), "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
+		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": int64(l.Memory), "output_bytes": int64(l.OutputBytes),
+	}
 }
 
 // admit refuses what is too large.

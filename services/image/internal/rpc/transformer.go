@@ -17,6 +17,7 @@ const maxChunk = 1 << 20
 type Bench interface {
 	Inspect(ctx context.Context, d job.Digest) (job.Picture, error)
 	Transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]worker.Made, error)
+	Abilities() job.Abilities
 }
 
 // Transformer serves image.v1.Transformer.
@@ -43,7 +44,16 @@ func (t *Transformer) Inspect(ctx context.Context, req *imagev1.InspectRequest, 
 
 // Capabilities implements imagev1.TransformerHandler.
 func (t *Transformer) Capabilities(_ context.Context, _ *imagev1.CapabilitiesRequest, rsp *imagev1.CapabilitiesResponse) error {
-	rsp.EngineVersion = recipe.EngineVersion
+	a := t.bench.Abilities()
+	rsp.EngineVersion, rsp.Library, rsp.Fonts, rsp.Limits, rsp.Isolation = recipe.EngineVersion, a.Library, a.Fonts, a.Limits, a.Isolation
+	for _, f := range a.Formats {
+		rsp.Formats = append(rsp.Formats, &imagev1.CapabilitiesResponse_Format{
+			Name: f.Name, ContentType: f.ContentType, Read: f.Read, Written: f.Written, Animated: f.Animated, Reason: f.Reason,
+		})
+	}
+	for _, o := range recipe.Vocabulary() {
+		rsp.Options = append(rsp.Options, &imagev1.CapabilitiesResponse_Words{Option: o.Option, Words: o.Words})
+	}
 	return nil
 }
 

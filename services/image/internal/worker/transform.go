@@ -48,6 +48,9 @@ func (t *Transformer) transform(ctx context.Context, d job.Digest, r recipe.Reci
 	})
 }
 
+// Abilities says what the node can do. Nothing is worked on for it.
+func (t *Transformer) Abilities() job.Abilities { return t.parts.Abilities() }
+
 func (p Parts) open(ctx context.Context, d job.Digest) ([]byte, error) {
 	data, err := p.Originals.Open(ctx, d, p.Limit())
 	if err == nil {

@@ -90,6 +90,7 @@ type Parts struct {
 	Originals Originals
 	Results   Results
 	Engine    Engine
+	Abilities func() job.Abilities // what the engine can do
 	Queue     job.Queue
 	Desk      Desk         // nil: every job is wanted to its end
 	Limit     func() int64 // bytes of an original

@@ -51,6 +51,9 @@ func (e *engine) Inspect(ctx context.Context, data []byte) (Picture, error) {
 	return e.now.Load().Inspect(ctx, data)
 }
 
+// abilities is what the engine can do.
+func (e *engine) abilities() job.Abilities { return e.now.Load().Abilities() }
+
 // limit is the most bytes of an original.
 func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 

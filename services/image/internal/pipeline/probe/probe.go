@@ -4,6 +4,8 @@ package probe
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"calotype/kit/fault"
 )
@@ -44,6 +46,9 @@ func (h Header) Pixels() int64 { return int64(h.Width) * int64(h.Height) }
 var contentTypes = map[string]string{
 	JPEG: "image/jpeg", PNG: "image/png", WebP: "image/webp", GIF: "image/gif", AVIF: "image/avif", HEIC: "image/heic", TIFF: "image/tiff",
 }
+
+// Formats are those that can be read, ordered by name.
+func Formats() []string { return slices.Sorted(maps.Keys(contentTypes)) }
 
 // ContentType gives the media type of a format, or "".
 func ContentType(format string) string { return contentTypes[format] }
