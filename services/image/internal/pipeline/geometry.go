@@ -167,6 +167,7 @@ type forecast struct {
 	// enough is the scale, at most 1, to which the original may be reduced beforehand without a loss: that of the first
 	// Resize, when nothing before it counts in pixels of the original.
 	enough float64
+	first  size // what that Resize makes of all of the original, when it does that
 	// trims is true when sizes are only known once there are pixels: they may then be smaller, or of another aspect ratio.
 	trims bool
 	// streams is true when the steps can work on rows as they come, from top to bottom.
@@ -185,6 +186,9 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			whole := scaled(s, before)
 			if free {
 				f.enough = min(1, reserve*max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
+				if reserve == 1 && s.Mode != recipe.Scale && f.enough < 1 {
+					f.first = whole
+				}
 				free = false
 			}
 			f.out = framed(s, before)

@@ -122,21 +122,27 @@ func (im picture) resize(to size) picture {
 		return im
 	}
 	return im.weighted(func(im picture) picture {
-		im = im.do("resize", func(out **C.VipsImage) C.int {
-			return C.ct_resize(im.p, C.double(float64(to.w)/float64(from.w)), C.double(float64(to.h)/float64(from.h)), out)
-		})
-		if got := im.size(); im.ok() && got != to { // libvips rounded otherwise, by a pixel
-			im = im.extract(rect{0, 0, min(got.w, to.w), min(got.h, to.h)})
-			if im.size() != to {
-				im = im.stretch(to)
-			}
-		}
-		return im
+		return im.scale(float64(to.w)/float64(from.w), float64(to.h)/float64(from.h)).fitted(to)
 	})
+}
+
+func (im picture) scale(across, down float64) picture {
+	return im.do("resize", func(out **C.VipsImage) C.int { return C.ct_resize(im.p, C.double(across), C.double(down), out) })
+}
+
+// fitted takes away, or repeats, the last pixels of what libvips rounded otherwise.
+func (im picture) fitted(to size) picture {
+	if got := im.size(); im.ok() && got != to {
+		im = im.extract(rect{0, 0, min(got.w, to.w), min(got.h, to.h)}).stretch(to)
+	}
+	return im
 }
 
 // stretch repeats the last row and column.
 func (im picture) stretch(to size) picture {
+	if im.size() == to {
+		return im
+	}
 	return im.do("stretch", func(out **C.VipsImage) C.int { return C.ct_stretch(im.p, C.int(to.w), C.int(to.h), out) })
 }
 

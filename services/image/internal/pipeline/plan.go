@@ -70,8 +70,11 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	if p.forecast, err = foresee(v.Steps, p.from); err != nil {
 		return p, err
 	}
-	if p.format == recipe.JSON {
-		p.enough = measured(v.Steps, p.from)
+	switch {
+	case p.format == recipe.JSON:
+		p.enough, p.first = measured(v.Steps, p.from), size{}
+	case v.Output.Scaling == recipe.Best:
+		p.enough, p.first = min(1, reserve*p.enough), size{}
 	}
 	if limit := j.engine.limits.Pixels; p.largest > limit {
 		return p, tooLarge("a step makes %s, where at most %s are made", mega(p.largest), mega(limit))
@@ -157,9 +160,5 @@ func (j *call) streams(group []plan) bool {
 
 // held counts the bytes of pixels that a group keeps, unless it streams.
 func (j *call) held(group []plan) int64 {
-	s, bands := enough(group), int64(3)
-	if group[0].alpha {
-		bands = 4
-	}
-	return int64(float64(group[0].from.pixels())*s*s) * bands * int64(group[0].frames)
+	return j.pixels(group, j.scales(group))
 }

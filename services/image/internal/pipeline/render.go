@@ -112,9 +112,13 @@ func (j *call) render(group []plan) error {
 		j.progress.finish()
 	}
 	j.engine.observe("decode", j.header.Format, time.Since(began))
+	stages := j.cascade(a, group, base)
+	if a.err != nil {
+		return refusal(j.ctx, a.err)
+	}
 	for _, p := range group {
 		j.progress.begin(rendering)
-		if err := j.variant(p, base, streams); err != nil {
+		if err := j.variant(p, from(stages, p), streams); err != nil {
 			return err
 		}
 		j.progress.finish()
@@ -125,23 +129,30 @@ func (j *call) render(group []plan) error {
 // base decodes the original as small as the group allows: one canvas a frame, upright and in sRGB unless they are to be streamed.
 func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) []canvas {
 	scale, count, view := enough(group), group[0].frames, group[0].view
-	strip := open(a, pin, j.data, j.header, j.reading(view.page, scale, count))
+	how := j.reading(view.page, scale, count)
+	strip := open(a, pin, j.data, j.header, how)
 	frame := size{strip.size().w, strip.size().h / count}
-	want := size{whole(float64(view.from.w) * scale), whole(float64(view.from.h) * scale)}
+	want, span := reduced(group, scale), frame.extent()
+	if how.shrink > 1 {
+		span = view.from.over(how.shrink)
+	}
 	if view.orientation >= 5 {
 		want = want.turned()
+		if how.shrink > 1 {
+			span = extent{span.h, span.w}
+		}
 	}
 	var base []canvas
 	for i := range count {
 		box := rect{0, i * frame.h, frame.w, frame.h}
 		c := canvas{picture: strip, stands: view.from, raw: streams}
 		if streams {
-			c.picture = strip.extract(box)
+			c.picture, c.span = strip.extract(box), span
 		} else {
 			c.picture = held(strip, a, func(im picture) picture {
 				im = im.extract(box)
-				if scale < 1 && frame.w > want.w && frame.h > want.h {
-					im = im.resize(want)
+				if scale < 1 && frame.w >= want.w && frame.h >= want.h {
+					im = im.resizeFrom(span, want)
 				}
 				return im.settle()
 			}).orient()

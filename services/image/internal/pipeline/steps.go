@@ -14,7 +14,8 @@ import (
 type canvas struct {
 	picture
 	stands size
-	raw    bool // the colours are still the original's
+	raw    bool   // the colours are still the original's
+	span   extent // how much of the picture stands for all of that, unless it is the whole
 }
 
 func (c canvas) settled() canvas {
@@ -53,6 +54,7 @@ func (r *run) apply(c canvas) picture {
 			}
 		case recipe.Flip:
 			c = c.settled()
+			c.span = extent{}
 			if s.Horizontal {
 				c.picture = c.flip(C.VIPS_DIRECTION_HORIZONTAL)
 			}
@@ -95,7 +97,7 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 		c.stands = whole // to be refused
 		return c
 	}
-	c.picture = c.picture.resize(whole)
+	c.picture, c.span = c.resizeFrom(c.extent(), whole), extent{}
 	c.stands = whole
 	c = c.settled()
 	switch s.Mode {
@@ -136,8 +138,8 @@ func (r *run) crop(i int, s recipe.Crop, c canvas) canvas {
 		c.a.err = err
 		return c
 	}
-	have := c.size()
-	x, y := float64(have.w)/float64(c.stands.w), float64(have.h)/float64(c.stands.h)
+	have, span := c.size(), c.extent()
+	x, y := span.w/float64(c.stands.w), span.h/float64(c.stands.h)
 	real := rect{int(math.Round(float64(box.x) * x)), int(math.Round(float64(box.y) * y)),
 		min(have.w, whole(float64(box.w)*x)), min(have.h, whole(float64(box.h)*y))}
 	real.x, real.y = min(real.x, have.w-real.w), min(real.y, have.h-real.h)
@@ -145,7 +147,7 @@ func (r *run) crop(i int, s recipe.Crop, c canvas) canvas {
 		c = c.settled()
 		real, c = r.attend(i, s.Gravity, size{real.w, real.h}, c)
 	}
-	c.picture, c.stands = c.extract(real), size{box.w, box.h}
+	c.picture, c.stands, c.span = c.extract(real), size{box.w, box.h}, extent{}
 	return c
 }
 

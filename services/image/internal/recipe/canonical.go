@@ -83,7 +83,7 @@ func canonicalOutput(out Output) string {
 func (o Output) flags() map[string]bool {
 	return map[string]bool{
 		"keep_metadata": o.KeepMetadata, "strip_profile": o.StripProfile, "lossless": o.Lossless, "progressive": o.Progressive, "png8": o.Palette,
-		"chroma_420": o.Chroma == Chroma420, "chroma_444": o.Chroma == Chroma444,
+		"best": o.Scaling == Best, "chroma_420": o.Chroma == Chroma420, "chroma_444": o.Chroma == Chroma444,
 	}
 }
 

@@ -77,6 +77,7 @@ func checkOutput(o Output) []fault.Field {
 	if o.Chroma != Automatic && !member(string(o.Chroma), chromas) {
 		c.fault("chroma", "%s", wrongWord("chroma subsampling", string(o.Chroma), chromas))
 	}
+	c.scaling(o.Scaling)
 	c.within("page", o.Page, 0, MaxPage)
 	if o.Quality != 0 {
 		c.within("quality", o.Quality, 1, 100)

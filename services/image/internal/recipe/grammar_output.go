@@ -8,7 +8,7 @@ import (
 )
 
 // flags by name; Cloudinary calls the first fl_keep_iptc.
-var flags = []string{"keep_metadata", "strip_profile", "lossless", "progressive", "png8", "chroma_420", "chroma_444"}
+var flags = []string{"keep_metadata", "strip_profile", "lossless", "progressive", "png8", "chroma_420", "chroma_444", "best"}
 
 // output takes the output's options out of one part of the text.
 func (p *parser) output(t part) {
@@ -93,6 +93,8 @@ func (p *parser) flags(o option) {
 			p.v.Output.Progressive = true
 		case "png8":
 			p.v.Output.Palette = true
+		case "best":
+			p.v.Output.Scaling = Best
 		case "chroma_420", "chroma_444":
 			p.chroma(o, Chroma(strings.TrimPrefix(word, "chroma_")))
 		default:

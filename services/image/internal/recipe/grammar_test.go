@@ -64,6 +64,7 @@ func TestParse(t *testing.T) {
 		"f_auto,q_100":                            {Output: Output{Format: Negotiated, Quality: 100}},
 		"q_80/w_5/f_webp":                         {Steps: []Step{Resize{Mode: Limit, Width: 5}}, Output: Output{Format: WebP, Quality: 80}},
 		"fl_lossless.keep_iptc,f_avif":            {Output: Output{Format: AVIF, Lossless: true, KeepMetadata: true}},
+		"fl_best":                                 {Output: Output{Scaling: Best}},
 		"q_70:444":                                {Output: Output{Quality: 70, Chroma: Chroma444}},
 		"fl_progressive.png8,f_png/pg_3":          {Output: Output{Format: PNG, Progressive: true, Palette: true, Page: 3}},
 		"fl_chroma_420,q_90:420,f_avif":           {Output: Output{Format: AVIF, Quality: 90, Chroma: Chroma420}},

@@ -38,6 +38,7 @@ func (v Variant) normal() Variant {
 		v.Steps = append(v.Steps, s)
 	}
 	v.Output.Background, _ = v.Output.Background.normal()
+	v.Output.Scaling = v.Output.Scaling.normal()
 	v.Output.StripProfile = v.Output.StripProfile && v.Output.KeepMetadata // else it goes anyway
 	return v
 }

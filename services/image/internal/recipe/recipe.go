@@ -159,6 +159,7 @@ type Output struct {
 	Progressive  bool // jpeg and png: shown coarsely first
 	Palette      bool // png: at most 256 colours
 	Chroma       Chroma
+	Scaling      Scaling
 	Page         int // of an animation or a TIFF, the one that is taken, from 1; 0 is all that the format can show
 }
 

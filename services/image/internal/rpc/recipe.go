@@ -49,6 +49,7 @@ func variantFromProto(p *imagev1.Variant) recipe.Variant {
 			Chroma:       recipe.Chroma(out.GetChroma()),
 			Page:         int(out.GetPage()),
 			StripProfile: out.GetStripProfile(),
+			Scaling:      recipe.Scaling(out.GetScaling()),
 		}
 	}
 	return v
@@ -144,6 +145,7 @@ func VariantToProto(v recipe.Variant) *imagev1.Variant {
 		Chroma:       string(v.Output.Chroma),
 		Page:         int32(v.Output.Page),
 		StripProfile: v.Output.StripProfile,
+		Scaling:      string(v.Output.Scaling),
 	}}
 	for _, s := range v.Steps {
 		p.Operations = append(p.Operations, stepToProto(s))

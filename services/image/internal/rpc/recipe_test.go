@@ -39,7 +39,7 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			recipe.Gradient{Angle: 200, From: "ff0000", To: recipe.Transparent, Start: 0.25, Stop: 0.75},
 		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
-		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3}},
+		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3, Scaling: recipe.Best}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
 	}}
 	b, err := protojson.Marshal(RecipeToProto(want))

@@ -1,0 +1,211 @@
+package pipeline
+
+import (
+	"image"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"calotype/kit/config"
+	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
+)
+
+// light is how light a picture's pixels are, as JPEG has it, 0..255.
+type light struct {
+	w, h int
+	v    []float64
+}
+
+func lightOf(m image.Image) light {
+	s := m.Bounds().Size()
+	l := light{s.X, s.Y, make([]float64, s.X*s.Y)}
+	for y := range s.Y {
+		for x := range s.X {
+			r, g, b, _ := m.At(x, y).RGBA()
+			l.v[y*s.X+x] = (0.299*float64(r) + 0.587*float64(g) + 0.114*float64(b)) / 257
+		}
+	}
+	return l
+}
+
+// reduced is the reference: Lanczos of 3 lobes, both ways over all pixels at once, in floating point.
+func (l light) reduced(w, h int) light {
+	return l.across(w).turned().across(h).turned()
+}
+
+func (l light) turned() light {
+	t := light{l.h, l.w, make([]float64, len(l.v))}
+	for y := range l.h {
+		for x := range l.w {
+			t.v[x*l.h+y] = l.v[y*l.w+x]
+		}
+	}
+	return t
+}
+
+func (l light) across(w int) light {
+	out := light{w, l.h, make([]float64, w*l.h)}
+	by := float64(l.w) / float64(w)
+	for x := range w {
+		at := (float64(x)+0.5)*by - 0.5
+		first := int(math.Ceil(at - 3*by))
+		var weights []float64
+		sum := 0.0
+		for i := first; float64(i) <= at+3*by; i++ {
+			weights = append(weights, lanczos((float64(i)-at)/by))
+			sum += weights[len(weights)-1]
+		}
+		for y := range l.h {
+			v := 0.0
+			for i, weight := range weights {
+				v += weight * l.v[y*l.w+min(max(first+i, 0), l.w-1)]
+			}
+			out.v[y*w+x] = min(max(v/sum, 0), 255)
+		}
+	}
+	return out
+}
+
+func lanczos(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	if math.Abs(x) >= 3 {
+		return 0
+	}
+	return 3 * math.Sin(math.Pi*x) * math.Sin(math.Pi*x/3) / (math.Pi * math.Pi * x * x)
+}
+
+func psnr(t testing.TB, a, b light) float64 {
+	t.Helper()
+	if a.w != b.w || a.h != b.h {
+		t.Fatalf("%d x %d pixels beside %d x %d", a.w, a.h, b.w, b.h)
+	}
+	sum := 0.0
+	for i := range a.v {
+		sum += (a.v[i] - b.v[i]) * (a.v[i] - b.v[i])
+	}
+	return 10 * math.Log10(255*255*float64(len(a.v))/sum)
+}
+
+// photographs are the one that is in the checkout, whole and cut so that no decoder's reduction comes out even, and those of a corpus.
+func photographs(t *testing.T, e *Engine) map[string][]byte {
+	t.Helper()
+	odd := variant(recipe.JPEG, recipe.Crop{Width: 1191, Height: 893})
+	odd.Output.Quality = 95
+	list := map[string][]byte{"photo": load(t, "photo.jpg"), "odd": e.make(t, load(t, "photo.jpg"), odd).Data}
+	if dir := os.Getenv("TEST_CORPUS"); dir != "" {
+		files, err := filepath.Glob(filepath.Join(dir, "photo", "*.jpg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if list[strings.TrimSuffix(filepath.Base(f), ".jpg")], err = os.ReadFile(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return list
+}
+
+// The bounds of photographs in the checkout are what they reach, but for 0.1 dB; those of a corpus are the goal.
+func TestScalings(t *testing.T) {
+	e := engine(t)
+	sum, n := map[recipe.Scaling]float64{}, 0
+	for name, data := range photographs(t, e) {
+		whole := lightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
+		for _, c := range []struct {
+			photo   string
+			scaling recipe.Scaling
+			format  recipe.Format
+			least   float64
+		}{
+			{"photo", recipe.Fast, recipe.JPEG, 34.2}, {"photo", recipe.Best, recipe.JPEG, 35.7}, {"photo", recipe.Best, recipe.PNG, 54.1},
+			{"odd", recipe.Fast, recipe.PNG, 39}, {"odd", recipe.Best, recipe.PNG, 53.7}, {"", recipe.Fast, recipe.JPEG, 0}, {"", recipe.Best, recipe.JPEG, 0},
+		} {
+			corpus := name != "photo" && name != "odd"
+			if c.photo != name && (c.photo != "" || !corpus) {
+				continue
+			}
+			v := variant(c.format, recipe.Resize{Width: 512})
+			v.Output.Scaling = c.scaling
+			r := e.make(t, data, v)
+			got := psnr(t, whole.reduced(r.Width, r.Height), lightOf(e.look(t, r)))
+			if got < c.least {
+				t.Errorf("%s as %s, scaling %q: %.2f dB, want %.2f", name, c.format, c.scaling, got, c.least)
+			}
+			if corpus {
+				t.Logf("%s, scaling %q: %.2f dB", name, c.scaling, got)
+				sum[c.scaling] += got
+				n++
+			}
+		}
+	}
+	for scaling, least := range map[recipe.Scaling]float64{recipe.Fast: 37.1, recipe.Best: 37.7} {
+		if mean := 2 * sum[scaling] / float64(n); n > 0 && mean < least {
+			t.Errorf("the corpus with scaling %q: %.2f dB, want %.2f", scaling, mean, least)
+		} else if n > 0 {
+			t.Logf("the corpus with scaling %q: %.2f dB", scaling, mean)
+		}
+	}
+}
+
+// What is made from a larger variant is nearer to the original than what is made by itself, or so near that nobody can tell.
+func TestCascade(t *testing.T) {
+	e := engine(t)
+	for name, data := range photographs(t, e) {
+		whole := lightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
+		var set []recipe.Variant
+		for _, w := range []int{100, 800, 200, 600, 400, 48} { // 100 of 200, 200 and 48 of larger ones, 600 of 800 only
+			set = append(set, variant(recipe.PNG, recipe.Resize{Width: w}))
+		}
+		many, err := e.Render(t.Context(), job.Input{Data: data}, set, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range many {
+			want := whole.reduced(r.Width, r.Height)
+			together, alone := psnr(t, want, lightOf(e.look(t, r))), psnr(t, want, lightOf(e.look(t, e.make(t, data, set[i]))))
+			if together < min(alone-0.1, 48) {
+				t.Errorf("%s, %d wide: %.2f dB in a set, %.2f alone", name, r.Width, together, alone)
+			}
+		}
+	}
+}
+
+func TestScalesOfASet(t *testing.T) {
+	e := engine(t)
+	of := func(limit int64, widths ...int) []float64 {
+		j := &call{engine: e}
+		var group []plan
+		for _, w := range widths {
+			f, err := foresee([]recipe.Step{recipe.Resize{Width: w}}, size{4000, 3000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			group = append(group, plan{forecast: f, view: view{from: size{4000, 3000}}, frames: 1})
+		}
+		j.engine = &Engine{limits: Limits{Memory: config.Size(limit)}}
+		return j.scales(group)
+	}
+	for _, c := range []struct {
+		name   string
+		limit  int64
+		widths []int
+		want   []float64
+	}{
+		{"one", 1 << 30, []int{800}, []float64{0.2}},
+		{"too near each other", 1 << 30, []int{800, 600, 500}, []float64{0.2}},
+		{"halves", 1 << 30, []int{200, 800, 400, 100}, []float64{0.2, 0.1, 0.05}},
+		{"two alike", 1 << 30, []int{800, 600, 600}, []float64{0.2, 0.15}},
+		{"no memory for more", 800*600*3 + 1000, []int{800, 400, 200}, []float64{0.2}},
+	} {
+		if got := of(c.limit, c.widths...); !slices.Equal(got, c.want) {
+			t.Errorf("%s: kept at %v, want %v", c.name, got, c.want)
+		}
+	}
+}
