@@ -68,9 +68,13 @@ check-generated: ## Fail when the generated code is not what the protos give
 build: deps ## Build every binary into bin/, with its version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./cmd/... ./services/... ./gateway/...)
 
-bench: deps ## Run the benchmarks (BENCH=pattern)
-	@$(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null
-	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem $(PACKAGES)
+bench: deps ## Run the benchmarks (BENCH=pattern; Pixels and Servers are of pictures)
+	@$(if $(filter Pixels% Servers%,$(BENCH)),,$(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -timeout 30m $(PACKAGES_$(firstword $(subst /, ,$(BENCH)))) $(if $(filter Pixels% Servers%,$(BENCH)),,$(PACKAGES))
+
+# What need not be built for all of the packages.
+PACKAGES_Pixels := ./services/image/internal/pipeline
+PACKAGES_Servers := ./test/bench
 
 deps: ## Install what this machine lacks to build: a C compiler, pkg-config, libvips
 	@$(PROVISION)/libraries.sh

@@ -15,19 +15,25 @@ import (
 type Bare struct {
 	Version string
 	path    string
-	env     []string
 }
 
-// NewBare builds it against the libvips that pkg-config finds.
-func NewBare(tb testing.TB) *Bare {
+// NewBare builds it against the libvips that pkg-config finds, or one of a path that has the same interface.
+func NewBare(tb testing.TB, library string) *Bare {
 	tb.Helper()
 	b := &Bare{path: filepath.Join(tb.TempDir(), "bare")}
-	flags, err := exec.CommandContext(tb.Context(), "pkg-config", "--cflags", "--libs", "vips").Output()
+	flags, err := exec.CommandContext(tb.Context(), "pkg-config", "--cflags", "vips").Output()
 	if err != nil {
 		tb.Fatalf("pkg-config vips: %v", err)
 	}
 	source := filepath.Join(checkout(tb), "test", "bench", "pixels", "bare", "bare.c")
 	args := append([]string{"-O2", "-o", b.path, source}, strings.Fields(string(flags))...)
+	if library != "" {
+		args = append(args, library, "-Wl,-rpath,"+filepath.Dir(library))
+	} else if flags, err = exec.CommandContext(tb.Context(), "pkg-config", "--libs", "vips").Output(); err != nil {
+		tb.Fatalf("pkg-config vips: %v", err)
+	} else {
+		args = append(args, strings.Fields(string(flags))...)
+	}
 	if out, err := exec.CommandContext(tb.Context(), "cc", append(args, "-lpthread")...).CombinedOutput(); err != nil {
 		tb.Fatalf("build bare.c: %v\n%s", err, out)
 	}
@@ -61,7 +67,6 @@ func (b *Bare) run(tb testing.TB, args ...string) string {
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.path, args...)
-	cmd.Env = append(os.Environ(), b.env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -30,6 +30,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // Contender makes a task's pictures for a number of callers.
 type Contender struct {
 	Name string
+	On   string // the contender that is its libvips alone; none is as if all had the same
 	Turn func(tb testing.TB, t Task, callers int) Lap
 }
 
@@ -50,8 +51,9 @@ func Compare(b *testing.B, tasks []Task, contenders ...Contender) {
 func compare(b *testing.B, t Task, contenders []Contender) {
 	b.Helper()
 	var table strings.Builder
-	fmt.Fprintf(&table, "%s\n%2s  %-28s %10s %6s %9s %6s %8s %8s %6s %7s\n", t.Name, "at", "", "pictures/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms", "ratio", "KB")
-	for _, callers := range Callers {
+	fmt.Fprintf(&table, "%s\n%2s  %-28s %10s %6s %9s %6s %8s %8s %6s %7s  %s\n", t.Name, "at", "", "pictures/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms", "ratio", "KB",
+		even(contenders))
+	for _, callers := range t.callers() {
 		laps := make([][]Lap, len(contenders))
 		for turn := range turns {
 			for i := range contenders { // who went first last time goes last
@@ -59,11 +61,15 @@ func compare(b *testing.B, t Task, contenders []Contender) {
 				laps[c] = append(laps[c], contenders[c].Turn(b, t, callers))
 			}
 		}
+		medians := map[string][2]float64{}
+		for i, c := range contenders {
+			medians[c.Name] = [2]float64{median(each(laps[i], Lap.rate)), median(each(laps[i], Lap.cpu))}
+		}
 		for i, c := range contenders {
 			of := func(f func(Lap) float64) (mine, ratio float64) {
-				var all, ratios []float64
+				all, ratios := each(laps[i], f), each(laps[i], f)
 				for turn := range turns {
-					all, ratios = append(all, f(laps[i][turn])), append(ratios, f(laps[i][turn])/f(laps[0][turn]))
+					ratios[turn] /= f(laps[0][turn])
 				}
 				return median(all), median(ratios)
 			}
@@ -72,7 +78,13 @@ func compare(b *testing.B, t Task, contenders []Contender) {
 			p50, _ := of(Lap.p50)
 			p99, p99s := of(Lap.p99)
 			size, _ := of(Lap.size)
-			fmt.Fprintf(&table, "%2d  %-28s %10.1f %6.2f %9.1f %6.2f %8.1f %8.1f %6.2f %7.1f\n", callers, c.Name, rate, rates, cpu, cpus, p50, p99, p99s, size)
+			fmt.Fprintf(&table, "%2d  %-28s %10.1f %6.2f %9.1f %6.2f %8.1f %8.1f %6.2f %7.1f", callers, c.Name, rate, rates, cpu, cpus, p50, p99, p99s, size)
+			if first := contenders[0]; c.On != "" && c.On != first.On {
+				was, is := medians[first.On], medians[c.On]
+				rates, cpus = rates*was[0]/is[0], cpus*was[1]/is[1]
+				fmt.Fprintf(&table, "  %.2f %.2f", rates, cpus)
+			}
+			table.WriteString("\n")
 			if i == len(contenders)-1 {
 				b.ReportMetric(rates, fmt.Sprintf("x-pictures/s@%d", callers))
 				b.ReportMetric(cpus, fmt.Sprintf("x-cpu@%d", callers))
@@ -80,6 +92,22 @@ func compare(b *testing.B, t Task, contenders []Contender) {
 		}
 	}
 	b.Log(table.String())
+}
+
+// even is the head of the column of ratios as they would be if all worked on the first one's libvips.
+func even(contenders []Contender) string {
+	if contenders[0].On == "" {
+		return ""
+	}
+	return "on one libvips"
+}
+
+func each(laps []Lap, f func(Lap) float64) []float64 {
+	var all []float64
+	for _, l := range laps {
+		all = append(all, f(l))
+	}
+	return all
 }
 
 func median(v []float64) float64 {

@@ -15,7 +15,7 @@ import (
 // Render beside vips_thumbnail_buffer and save, in C, on the same libvips: what the engine adds for single pictures, and what one decode
 // saves for a set.
 func BenchmarkPixels(b *testing.B) {
-	e, bare := engine(b), pixels.NewBare(b)
+	e, bare := engine(b), pixels.NewBare(b, "")
 	b.Logf("libvips %s on both sides", bare.Version)
 	tasks := append(pixels.Tasks(), pixels.Set())
 	files, data, convert := map[string][]string{}, map[string][][]byte{}, map[string]bool{}

@@ -1,0 +1,197 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	imagev1 "calotype/proto/image/v1"
+	"calotype/test/bench/pixels"
+	"calotype/test/servers"
+)
+
+// web keeps a connection for each caller.
+var web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: time.Minute}
+
+// Pictures by HTTP from `calotype up`, with originals in the worker's memory and without, beside sharp behind Node's server reading local
+// files. All have the same two cores, those who ask included. As they are on different libvips, both are measured alone, too.
+func BenchmarkServers(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "calotype")
+	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "calotype/cmd/calotype").CombinedOutput(); err != nil {
+		b.Fatalf("build calotype: %v\n%s", err, out)
+	}
+	tasks := append(pixels.Tasks(), pixels.Set())
+	files := map[string][]string{}
+	for _, t := range tasks {
+		files[t.Kind] = pixels.Originals(b, t.Kind)
+	}
+	sharp := map[string]*pixels.Sharp{}
+	for kind, list := range files {
+		sharp[kind] = pixels.NewSharp(b, filepath.Dir(list[0]))
+	}
+	cold := newSuite(b, program, files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0")
+	hot := newSuite(b, program, files)
+	ours, theirs := pixels.NewBare(b, ""), pixels.NewBare(b, sharp["photo"].Library)
+	mine, other := "bare libvips "+ours.Version, "bare libvips "+theirs.Version
+	alone := func(bare *pixels.Bare) func(testing.TB, pixels.Task, int) pixels.Lap {
+		return func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
+			return bare.Turn(tb, t, files[t.Kind], nil, callers)
+		}
+	}
+	b.Logf("%s; calotype on libvips %s", sharp["photo"].Version, ours.Version)
+	pixels.Compare(b, tasks,
+		pixels.Contender{Name: "sharp", On: other, Turn: func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
+			s, list := sharp[t.Kind], files[t.Kind]
+			return pixels.Turn(tb, len(list), t.Rounds, callers, timeOf(tb, s.Pid()), func(file int) (int, int64, error) {
+				var size int64
+				for _, shape := range t.Shapes {
+					n, err := fetch(tb.Context(), s.URL(shape, list[file]))
+					if size += n; err != nil {
+						return 0, 0, err
+					}
+				}
+				return len(t.Shapes), size, nil
+			})
+		}},
+		pixels.Contender{Name: other, Turn: alone(theirs)},
+		pixels.Contender{Name: mine, Turn: alone(ours)},
+		pixels.Contender{Name: "calotype, originals stored", On: mine, Turn: cold.turn},
+		pixels.Contender{Name: "calotype, originals kept", On: mine, Turn: hot.turn},
+	)
+	for kind, s := range sharp {
+		b.Logf("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
+	}
+	b.Logf("most memory: calotype, all services in one process: originals stored %d MB, kept %d MB", pixels.Peak(b, cold.Pid()), pixels.Peak(b, hot.Pid()))
+}
+
+func timeOf(tb testing.TB, pid int) func() time.Duration {
+	return func() time.Duration { return pixels.Used(tb, pid) }
+}
+
+// suite is a `calotype up` that has the originals.
+type suite struct {
+	*servers.Process
+	base   string
+	worker imagev1.TransformerClient
+	images map[string][]*imagev1.Image // by kind, as the files are
+}
+
+var (
+	restLine   = regexp.MustCompile(`REST +(http://\S+)/v1/images`)
+	workerLine = regexp.MustCompile(`gRPC \S*worker\S* +(\S+)\n`)
+)
+
+func newSuite(b *testing.B, program string, files map[string][]string, env ...string) *suite {
+	b.Helper()
+	s := &suite{images: map[string][]*imagev1.Image{}}
+	s.Process = servers.Run(b, servers.Program{
+		Path: program, Args: []string{"up", "--data", b.TempDir(), "--listen", "127.0.0.1:0"},
+		Env: append([]string{"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn"}, env...),
+		Ready: func(_ context.Context, p *servers.Process) error {
+			rest, worker := restLine.FindStringSubmatch(p.Log()), workerLine.FindStringSubmatch(p.Log())
+			if rest == nil || worker == nil {
+				return errors.New("it has not said that it is up")
+			}
+			s.base = rest[1]
+			conn, err := grpc.NewClient(worker[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+			s.worker = imagev1.NewTransformerClient(conn)
+			return err
+		},
+	})
+	for kind, list := range files {
+		for _, name := range list {
+			s.images[kind] = append(s.images[kind], s.upload(b, name))
+		}
+	}
+	return s
+}
+
+func (s *suite) upload(b *testing.B, name string) *imagev1.Image {
+	b.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	res, err := web.Post(s.base+"/v1/images", "application/octet-stream", bytes.NewReader(data))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	made := &imagev1.CreateImageResponse{}
+	if err = errors.Join(err, protojson.Unmarshal(body, made)); err != nil || made.GetImage().GetId() == "" {
+		b.Fatalf("upload %s: %s, %v: %s", name, res.Status, err, body)
+	}
+	return made.GetImage()
+}
+
+// turn asks for single pictures by address, and for a set in one call to the worker.
+func (s *suite) turn(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
+	images := s.images[t.Kind]
+	return pixels.Turn(tb, len(images), t.Rounds, callers, timeOf(tb, s.Pid()), func(file int) (int, int64, error) {
+		if len(t.Shapes) == 1 {
+			n, err := fetch(tb.Context(), s.base+"/i/"+t.Shapes[0].Options+"/"+images[file].GetId())
+			return 1, n, err
+		}
+		return s.set(tb.Context(), t, images[file])
+	})
+}
+
+func (s *suite) set(ctx context.Context, t pixels.Task, image *imagev1.Image) (made int, size int64, err error) {
+	req := &imagev1.TransformRequest{Digest: image.GetDigest()}
+	for i, shape := range t.Shapes {
+		to := &imagev1.Resize{Width: int32(shape.Width), Height: int32(shape.Height)}
+		if shape.Height > 0 {
+			to.Mode, to.Gravity = "fill", "auto"
+		}
+		req.Variants = append(req.Variants, &imagev1.Variant{
+			Name: fmt.Sprint(i), Operations: []*imagev1.Operation{{Op: &imagev1.Operation_Resize{Resize: to}}},
+			Output: &imagev1.Output{Format: shape.Format, Quality: int32(shape.Quality)},
+		})
+	}
+	answers, err := s.worker.Transform(ctx, req)
+	for err == nil {
+		var answer *imagev1.TransformResponse
+		if answer, err = answers.Recv(); err == nil {
+			size += int64(len(answer.GetChunk()))
+			if answer.GetResult() != nil {
+				made++
+			}
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return made, size, err
+}
+
+// fetch reads a picture and counts its bytes.
+func fetch(ctx context.Context, url string) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := web.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s", url, res.Status)
+	}
+	return n, err
+}
