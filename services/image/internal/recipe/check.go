@@ -67,6 +67,8 @@ func checkOutput(o Output) []fault.Field {
 		c.fault("quality", "%s takes no quality", o.Format)
 	case o.Lossless && o.Format != WebP && o.Format != AVIF:
 		c.fault("lossless", "lossless is for webp and avif, not for %s", o.Format)
+	case o.Lossless && o.Format == AVIF && o.Chroma == Chroma420:
+		c.fault("chroma", "what is lossless keeps the colour differences of each pixel")
 	case o.Progressive && !o.Format.Interlaces():
 		c.fault("progressive", "progressive is for jpeg and png, not for %s", o.Format)
 	case o.Palette && o.Format != PNG:

@@ -135,7 +135,7 @@ func (p *parser) angles(t part, o option) {
 			}
 			flip.Vertical = true
 		default:
-			p.wrong(o, "%s", wrongWord("angle", word, []string{"90", "180", "270", "hflip", "vflip"}))
+			p.wrong(o, "%s", wrongWord("angle", word, turns))
 		}
 	}
 	flush()

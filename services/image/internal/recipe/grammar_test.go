@@ -216,6 +216,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"f_png/q_80":                             {"options[1].q", "png takes no quality"},
 		"f_jpg,fl_lossless":                      {"options[0].fl", "not for jpeg"},
 		"f_webp,q_5,fl_lossless":                 {"options[0].q", "lossless"},
+		"f_avif,fl_lossless.chroma_420":          {"options[0].fl", "what is lossless keeps"},
 		"fl_losless":                             {"options[0].fl", `did you mean "lossless"?`},
 		"f_webp/fl_progressive":                  {"options[1].fl", "for jpeg and png, not for webp"},
 		"f_jpg,fl_png8":                          {"options[0].fl", "for png, not for jpeg"},

@@ -187,8 +187,8 @@ func (c Chroma) of(quality int) Chroma {
 	return Chroma420
 }
 
-// Subsampled reports whether an output with a quality keeps the colour differences of every second pixel only.
-func (o Output) Subsampled() bool { return o.Chroma.of(o.Quality) == Chroma420 }
+// Subsampled reports whether an output with a quality keeps the colour differences of every second pixel only. What is lossless keeps all.
+func (o Output) Subsampled() bool { return !o.Lossless && o.Chroma.of(o.Quality) == Chroma420 }
 
 // Subsamples reports whether the format leaves a choice of its colour differences; webp does not.
 func (f Format) Subsamples() bool { return f == JPEG || f == AVIF }

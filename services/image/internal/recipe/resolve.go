@@ -81,7 +81,7 @@ func (v Variant) fill(src Source) Variant {
 	}
 	o.Progressive = o.Progressive && o.Format.Interlaces()
 	o.Palette = o.Palette && o.Format == PNG
-	if !o.Format.Subsamples() || o.Chroma == Automatic.of(o.Quality) {
+	if !o.Format.Subsamples() || o.Lossless || o.Chroma == Automatic.of(o.Quality) {
 		o.Chroma = Automatic
 	}
 	if o.Page == 1 && (src.Pages == 1 || src.Format != "" && !Format(src.Format).Moves() || !o.Format.Moves()) {

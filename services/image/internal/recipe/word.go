@@ -15,6 +15,7 @@ var (
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
 	shown     = []string{"jpeg", "png", "webp", "avif", "gif"}
 	formats   = append(slices.Clone(shown), "json")
+	turns     = []string{"90", "180", "270", "hflip", "vflip"}
 	chromas   = []string{"420", "444"}
 
 	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone"}
