@@ -6,8 +6,10 @@ import (
 
 	"calotype/cmd/calotype/internal/command"
 	"calotype/kit/boot"
+	worker "calotype/services/image/worker/app"
 )
 
 func main() {
+	worker.Help()
 	os.Exit(command.Main(boot.Signals("calotype"), os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -24,7 +24,7 @@ type rule struct {
 	whatItMeans string
 }
 
-const adapters = `(rabbitmq|litequeue|postgres|sqlite|blobclient|webhook|rpc|pipeline|s3|fs)`
+const adapters = `(rabbitmq|litequeue|postgres|sqlite|blobclient|webhook|rpc|pipeline|isolation|s3|fs)`
 
 var rules = []rule{
 	{

@@ -8,5 +8,6 @@ import (
 )
 
 func main() {
+	app.Help()
 	boot.MainOf(proto.Worker, app.DefaultConfig(), func(cfg app.Config, host *boot.Host) (*app.App, error) { return app.New(cfg, host) })
 }

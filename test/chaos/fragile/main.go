@@ -15,9 +15,9 @@ import (
 const dread = "calotype poison"
 
 func main() {
-	boot.MainOf(proto.Worker, app.DefaultConfig(), func(cfg app.Config, host *boot.Host) (*app.App, error) {
-		return app.New(cfg, host, app.WithEngine(func(e app.Engine) app.Engine { return fragile{e} }))
-	})
+	decoder := app.WithDecoder(func(e app.Engine) app.Engine { return fragile{e} })
+	app.Help(decoder)
+	boot.MainOf(proto.Worker, app.DefaultConfig(), func(cfg app.Config, host *boot.Host) (*app.App, error) { return app.New(cfg, host, decoder) })
 }
 
 type fragile struct{ app.Engine }

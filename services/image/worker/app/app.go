@@ -11,7 +11,6 @@ import (
 	"go-micro.dev/v4/server"
 
 	"calotype/kit/boot"
-	"calotype/kit/live"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/app/queue"
@@ -33,43 +32,46 @@ type App struct {
 type Option func(*options)
 
 type options struct {
-	queue job.Queue
-	blobs Blobs
-	wrap  func(Engine) Engine
+	queue   job.Queue
+	blobs   Blobs // nil: those of the storage service
+	wrap    func(Engine) Engine
+	decoder func(Engine) Engine
+}
+
+func choose(opts []Option) options {
+	same := func(e Engine) Engine { return e }
+	o := options{wrap: same, decoder: same}
+	for _, f := range opts {
+		f(&o)
+	}
+	return o
 }
 
 // WithQueue takes tasks from a queue that somebody else opened and closes: the manager's, when it is in the same process.
 func WithQueue(q job.Queue) Option { return func(o *options) { o.queue = q } }
 
-// New starts the picture library and opens the queue and the listener. The queue is closed when Run ends.
+// New starts the picture library, or the processes that have it, and opens the queue and the listener. What was opened is closed when Run ends.
 func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
-	o := options{blobs: blobclient.New(host.Client()), wrap: func(e Engine) Engine { return e }}
-	for _, f := range opts {
-		f(&o)
+	o := choose(opts)
+	if o.blobs == nil {
+		o.blobs = blobclient.New(host.Client())
 	}
 	metrics := worker.NewMetrics(host.Metrics)
-	pictures := &engine{}
-	limited := func(c Config) (func(), error) {
-		e, err := pipeline.New(pipeline.Config{Limits: c.Worker.Limits, Observe: metrics.Engine})
-		return func() { pictures.now.Store(e) }, err
-	}
-	begin, err := limited(cfg)
+	pictures, shut, err := decode(cfg, host, o, metrics.Engine)
 	if err != nil {
 		return nil, err
 	}
-	begin()
-	live.Take(host.Live, cfg, limited)
 	kept, err := originals.New(cfg.Worker.Originals, o.blobs, host.Metrics, host.Log)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, shut())
 	}
-	shut := func() error { return nil }
 	if o.queue == nil {
 		q, err := queue.Open(cfg.Queue, host.Log)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, shut())
 		}
-		o.queue, shut = q, q.Close
+		still := shut
+		o.queue, shut = q, func() error { return errors.Join(still(), q.Close()) }
 		if c, ok := q.(prometheus.Collector); ok {
 			_ = host.Metrics.Register(c) // where a manager in this process told of its own, this one goes without
 		}
@@ -108,7 +110,7 @@ func (a *App) Ready() <-chan struct{} { return a.service.Ready() }
 func (a *App) Run(ctx context.Context) error {
 	err := a.service.Run(ctx)
 	if closed := a.close(); closed != nil {
-		err = errors.Join(err, fmt.Errorf("closing the queue: %w", closed))
+		err = errors.Join(err, fmt.Errorf("closing what the node had open: %w", closed))
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"calotype/kit/boot"
 	"calotype/services/image/app/queue"
+	"calotype/services/image/internal/isolation"
 	"calotype/services/image/internal/originals"
 	"calotype/services/image/internal/pipeline"
 	"calotype/services/image/internal/worker"
@@ -19,6 +20,7 @@ type Config struct {
 type WorkerConfig struct {
 	worker.Config `koanf:",squash"`
 	Originals     originals.Config `koanf:"originals"`
+	Isolation     isolation.Config `koanf:",squash"`
 	Limits        pipeline.Limits  `koanf:"limits" live:"true"`
 }
 
@@ -26,7 +28,7 @@ type WorkerConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Config: boot.DefaultConfig(),
-		Worker: WorkerConfig{Config: worker.DefaultConfig(), Originals: originals.DefaultConfig(), Limits: pipeline.DefaultLimits()},
+		Worker: WorkerConfig{Config: worker.DefaultConfig(), Isolation: isolation.DefaultConfig(), Originals: originals.DefaultConfig(), Limits: pipeline.DefaultLimits()},
 		Queue:  queue.DefaultConfig(),
 	}
 }

@@ -1,0 +1,140 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"calotype/kit/boot"
+	"calotype/kit/live"
+	"calotype/services/image/internal/isolation"
+	"calotype/services/image/internal/pipeline"
+	"calotype/services/image/internal/worker"
+)
+
+// WithDecoder works with what wrap makes of the engine where pictures are decoded: in the helper processes, if there are any.
+func WithDecoder(wrap func(Engine) Engine) Option { return func(o *options) { o.decoder = wrap } }
+
+// Help is called first in the main function of a program that runs a node, with what changes its decoder. In a process that was started
+// as a node's helper it does that work and does not return.
+func Help(opts ...Option) {
+	if !isolation.Asked() {
+		return
+	}
+	o := choose(opts)
+	os.Exit(isolation.Serve(func(settings []byte, observe func(string, string, time.Duration)) (Engine, error) {
+		var cfg pipeline.Config
+		if err := gob.NewDecoder(bytes.NewReader(settings)).Decode(&cfg); err != nil {
+			return nil, err
+		}
+		cfg.Observe = observe
+		e, err := pipeline.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := pipeline.FindCapabilities(); err != nil { // decodes and encodes once in every format
+			return nil, err
+		}
+		here := &engine{}
+		here.now.Store(e)
+		return o.decoder(here), nil
+	}))
+}
+
+// decoder is a node's own engine.
+type decoder interface {
+	Engine
+	limit() int64 // bytes of an original
+}
+
+// decode makes the node's engine, in this process or in others. What it gives ends it.
+func decode(cfg Config, host *boot.Host, o options, observe func(op, format string, took time.Duration)) (decoder, func() error, error) {
+	if cfg.Worker.Isolation.Mode == isolation.Process {
+		return isolate(cfg, host, observe)
+	}
+	pictures := &engine{}
+	limited := func(c Config) (func(), error) {
+		pc := engineConfig(c)
+		pc.Observe = observe
+		e, err := pipeline.New(pc)
+		return func() { pictures.now.Store(e) }, err
+	}
+	begin, err := limited(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin()
+	live.Take(host.Live, cfg, limited)
+	return wrapped{o.decoder(pictures), pictures.limit}, func() error { return nil }, nil
+}
+
+// engineConfig is what the engine goes by, wherever it is.
+func engineConfig(c Config) pipeline.Config { return pipeline.Config{Limits: c.Worker.Limits} }
+
+// wrapped is an engine that something was made of.
+type wrapped struct {
+	Engine
+	most func() int64
+}
+
+func (w wrapped) limit() int64 { return w.most() }
+
+// isolated is an engine in helper processes, and what it goes by.
+type isolated struct {
+	*isolation.Pool
+	now atomic.Pointer[settings]
+}
+
+type settings struct {
+	text   []byte
+	limits pipeline.Limits
+}
+
+func isolate(cfg Config, host *boot.Host, observe func(op, format string, took time.Duration)) (decoder, func() error, error) {
+	i := &isolated{}
+	limited := func(c Config) (func(), error) {
+		var text bytes.Buffer
+		pc := engineConfig(c)
+		bad := pc.Limits.Validate()
+		err := gob.NewEncoder(&text).Encode(pc)
+		if len(bad) > 0 {
+			err = errors.Join(err, errors.New(bad[0].Path+" "+bad[0].Message))
+		}
+		return func() { i.now.Store(&settings{text.Bytes(), pc.Limits}) }, err
+	}
+	begin, err := limited(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin()
+	slots := cfg.Worker.Slots
+	if slots == 0 {
+		slots = runtime.GOMAXPROCS(0)
+	}
+	i.Pool, err = isolation.Open(isolation.Options{
+		Config: cfg.Worker.Isolation, Renders: slots + 1, Looks: 1 + slots/4, // the slots of both sides are one more than those of each
+		Settings: func() ([]byte, int64) {
+			s := i.now.Load()
+			return s.text, int64(s.limits.OutputBytes)
+		},
+		Observe: observe, Metrics: isolation.NewMetrics(host.Metrics), Log: host.Log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	live.Take(host.Live, cfg, limited)
+	host.Health.Add("helpers", func(ctx context.Context) error { return i.Check(ctx) })
+	return i, i.Close, nil
+}
+
+func (i *isolated) limit() int64 { return int64(i.now.Load().limits.Bytes) }
+
+// Sandbox tells what this system has to keep helper processes in.
+func Sandbox() isolation.Sandbox { return isolation.Find() }
+
+var _ worker.Engine = (*isolated)(nil)
