@@ -49,6 +49,7 @@ func here() []finding {
 		{"libvips", "ok", c.Version},
 		{"reads", "ok", strings.Join(c.Load, " ")},
 		formats("writes", c.Save, "jpeg", "png", "webp", "avif", "gif"),
+		sandbox(),
 	}
 }
 
@@ -63,6 +64,18 @@ func formats(subject string, have []string, want ...string) finding {
 		return finding{subject, "bad", fmt.Sprintf("%s, but not %s: this libvips was built without", strings.Join(have, " "), strings.Join(missing, " "))}
 	}
 	return finding{subject, "ok", strings.Join(have, " ")}
+}
+
+// sandbox is about what decoding in helper processes needs.
+func sandbox() finding {
+	box := worker.Sandbox()
+	switch {
+	case !box.SystemCalls:
+		return finding{"isolation", "note", "worker.isolation: process cannot keep its helpers in: " + box.Missing}
+	case !box.Files:
+		return finding{"isolation", "note", "worker.isolation: process filters system calls; without Landlock its helpers can read files"}
+	}
+	return finding{"isolation", "ok", "worker.isolation: process filters system calls, and Landlock keeps files away"}
 }
 
 // folder is about where `calotype up` would keep its data.

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if isolation.Asked() {
 		os.Exit(isolation.Serve(open))
 	}
+	if os.Getenv(asNode) != "" {
+		os.Exit(node())
+	}
 	os.Exit(m.Run())
 }
 

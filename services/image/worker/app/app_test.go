@@ -103,6 +103,11 @@ func (n node) keep(t *testing.T, name string) job.Digest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return n.keepBytes(t, data)
+}
+
+func (n node) keepBytes(t *testing.T, data []byte) job.Digest {
+	t.Helper()
 	sum := sha256.Sum256(data)
 	d := job.Digest(hex.EncodeToString(sum[:]))
 	if err := n.blobs.Put(t.Context(), d, data); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/gob"
-	"errors"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -13,8 +12,8 @@ import (
 	"calotype/kit/boot"
 	"calotype/kit/live"
 	"calotype/services/image/internal/isolation"
+	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/pipeline"
-	"calotype/services/image/internal/worker"
 )
 
 // WithDecoder works with what wrap makes of the engine where pictures are decoded: in the helper processes, if there are any.
@@ -50,6 +49,7 @@ func Help(opts ...Option) {
 type decoder interface {
 	Engine
 	limit() int64 // bytes of an original
+	abilities() job.Abilities
 }
 
 // decode makes the node's engine, in this process or in others. What it gives ends it.
@@ -70,7 +70,7 @@ func decode(cfg Config, host *boot.Host, o options, observe func(op, format stri
 	}
 	begin()
 	live.Take(host.Live, cfg, limited)
-	return wrapped{o.decoder(pictures), pictures.limit}, func() error { return nil }, nil
+	return wrapped{o.decoder(pictures), pictures}, func() error { return nil }, nil
 }
 
 // engineConfig is what the engine goes by, wherever it is.
@@ -79,10 +79,11 @@ func engineConfig(c Config) pipeline.Config { return pipeline.Config{Limits: c.W
 // wrapped is an engine that something was made of.
 type wrapped struct {
 	Engine
-	most func() int64
+	own *engine
 }
 
-func (w wrapped) limit() int64 { return w.most() }
+func (w wrapped) limit() int64             { return w.own.limit() }
+func (w wrapped) abilities() job.Abilities { return w.own.abilities() }
 
 // isolated is an engine in helper processes, and what it goes by.
 type isolated struct {
@@ -91,8 +92,8 @@ type isolated struct {
 }
 
 type settings struct {
-	text   []byte
-	limits pipeline.Limits
+	text  []byte
+	alike *pipeline.Engine // as the helpers have it, for questions; it sees no picture
 }
 
 func isolate(cfg Config, host *boot.Host, observe func(op, format string, took time.Duration)) (decoder, func() error, error) {
@@ -100,12 +101,11 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 	limited := func(c Config) (func(), error) {
 		var text bytes.Buffer
 		pc := engineConfig(c)
-		bad := pc.Limits.Validate()
-		err := gob.NewEncoder(&text).Encode(pc)
-		if len(bad) > 0 {
-			err = errors.Join(err, errors.New(bad[0].Path+" "+bad[0].Message))
+		if err := gob.NewEncoder(&text).Encode(pc); err != nil {
+			return nil, err
 		}
-		return func() { i.now.Store(&settings{text.Bytes(), pc.Limits}) }, err
+		e, err := pipeline.New(pc)
+		return func() { i.now.Store(&settings{text.Bytes(), e}) }, err
 	}
 	begin, err := limited(cfg)
 	if err != nil {
@@ -120,7 +120,7 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 		Config: cfg.Worker.Isolation, Renders: slots + 1, Looks: 1 + slots/4, // the slots of both sides are one more than those of each
 		Settings: func() ([]byte, int64) {
 			s := i.now.Load()
-			return s.text, int64(s.limits.OutputBytes)
+			return s.text, int64(s.alike.Limits().OutputBytes)
 		},
 		Observe: observe, Metrics: isolation.NewMetrics(host.Metrics), Log: host.Log,
 	})
@@ -132,9 +132,13 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 	return i, i.Close, nil
 }
 
-func (i *isolated) limit() int64 { return int64(i.now.Load().limits.Bytes) }
+func (i *isolated) limit() int64 { return int64(i.now.Load().alike.Limits().Bytes) }
+
+func (i *isolated) abilities() job.Abilities {
+	a := i.now.Load().alike.Abilities()
+	a.Isolation = isolation.Process
+	return a
+}
 
 // Sandbox tells what this system has to keep helper processes in.
 func Sandbox() isolation.Sandbox { return isolation.Find() }
-
-var _ worker.Engine = (*isolated)(nil)
