@@ -45,6 +45,7 @@ func New(cfg Config, host *boot.Host) (*App, error) {
 	service.Go("following", func(context.Context) error {
 		return host.Client().Follow(proto.Greeter, proto.Image, proto.Worker, proto.Storage)
 	})
+	service.Go("results", site.results.Run)
 	service.Go("following gRPC services", func(ctx context.Context) error {
 		err := site.grpc.catalog.Run(ctx)
 		// Streams that have no end are told in time to go elsewhere; else the connection would break under them.

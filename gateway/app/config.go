@@ -9,6 +9,7 @@ import (
 
 	"calotype/gateway/internal/edge"
 	"calotype/gateway/internal/onthefly"
+	"calotype/gateway/internal/results"
 	"calotype/kit/boot"
 	"calotype/kit/config"
 	"calotype/kit/fault"
@@ -23,7 +24,11 @@ type Config struct {
 	Signing     SigningConfig `koanf:"signing"`
 	GRPC        GRPCConfig    `koanf:"grpc"`
 	Compat      CompatConfig  `koanf:"compat"`
+	Results     ResultsConfig `koanf:"results"`
 }
+
+// ResultsConfig bounds what the gateway keeps of pictures on the fly.
+type ResultsConfig = results.Config
 
 // HTTPConfig says where the gateway is and whom it lets in.
 type HTTPConfig struct {
@@ -74,8 +79,9 @@ func DefaultConfig() Config {
 		Timeouts: TimeoutConfig{Header: 10 * time.Second, Idle: 2 * time.Minute, Request: 30 * time.Second, Transform: 30 * time.Second,
 			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
 		// Originals are deleted by way of their images, never behind the manager's back.
-		Compat: CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/"}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
-		GRPC:   GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
+		Compat:  CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/"}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
+		GRPC:    GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
+		Results: results.DefaultConfig(),
 	}
 }
 

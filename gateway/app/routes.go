@@ -14,6 +14,7 @@ import (
 	"calotype/gateway/internal/onthefly"
 	"calotype/gateway/internal/openapi"
 	"calotype/gateway/internal/rest"
+	"calotype/gateway/internal/results"
 	"calotype/gateway/internal/upload"
 	"calotype/gateway/internal/wire"
 	"calotype/gateway/web"
@@ -30,6 +31,7 @@ import (
 type site struct {
 	doc     *openapi.Document
 	nodes   *nodes.Handler
+	results *results.Cache
 	grpc    *grpcSite
 	old     []*compat.Handler // other servers' addresses
 	handler http.Handler
@@ -63,7 +65,8 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	begin()
 	live.Take(host.Live, cfg, limit)
 	down := &download.Handler{Images: images, Storage: storage, Lookup: t.Request, Patience: t.Stall}
-	fly := &onthefly.Handler{Images: images, Transformer: transformer, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
+	kept := results.New(cfg.Results, host.Metrics)
+	fly := &onthefly.Handler{Images: kept.Images(images), Transformer: transformer, Results: kept, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
 	watch := &events.Handler{Jobs: jobs, Batches: imagev1.NewBatchesService(proto.Image, client), Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
 	list := nodes.New(nodes.Config{Registry: host.Registry, Timeout: t.Request, Dial: host.Dial,
 		Services: []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}})
@@ -73,6 +76,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	mux.Handle("/v1/", bounded)
 	mux.Handle("/v1/greeter/greetings", transcoded) // lasts as long as it was asked to
 	mux.Handle("/v1/images", byMethod{http.MethodPost: up, http.MethodGet: bounded})
+	mux.Handle("/v1/images/{id}", kept.Deleting(bounded))
 	mux.Handle("/v1/images/{id}/original", get(http.HandlerFunc(down.Original)))
 	mux.Handle("/v1/images/{id}/variants/{name}", get(http.HandlerFunc(down.Variant)))
 	mux.Handle("/v1/jobs/{id}/events", get(http.HandlerFunc(watch.Job)))
@@ -103,7 +107,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	if err != nil {
 		return nil, err
 	}
-	s := &site{doc: doc, nodes: list, grpc: calls, old: old}
+	s := &site{doc: doc, nodes: list, results: kept, grpc: calls, old: old}
 	s.handler, err = edge.Wrap(edge.Config{Origins: cfg.HTTP.Origins, ForwardHeaders: cfg.HTTP.ForwardHeaders, MaxURL: int(cfg.Limits.URL),
 		Proxies: proxies, Route: s.route, Quiet: []string{"/healthz", "/readyz", "/metrics", "/v1/nodes"}}, host.Log, calls.beside(before(old, mux)))
 	return s, err

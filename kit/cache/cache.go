@@ -117,6 +117,17 @@ func (c *Cache[K, V]) Remove(key K) {
 	c.drop(key, Removed)
 }
 
+// RemoveIf drops the entries whose keys match.
+func (c *Cache[K, V]) RemoveIf(match func(K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range c.entries.Keys() {
+		if match(key) {
+			c.drop(key, Removed)
+		}
+	}
+}
+
 // Sweep drops what is old or idle. Call it now and then: nothing else gives memory back that nobody asks for.
 func (c *Cache[K, V]) Sweep() (dropped int) {
 	c.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"calotype/gateway/internal/flow"
 	"calotype/gateway/internal/media"
 	"calotype/gateway/internal/problem"
+	"calotype/gateway/internal/results"
 	"calotype/kit/fault"
 	"calotype/kit/rpc"
 	imagev1 "calotype/proto/image/v1"
@@ -24,6 +25,7 @@ const Prefix = "/i/"
 type Handler struct {
 	Images      imagev1.ImagesService
 	Transformer imagev1.TransformerService
+	Results     *results.Cache
 	Keys        Keys
 	// Timeout is how long planning may take, and then making until the first byte; Patience how long a client may take no byte.
 	Timeout, Patience time.Duration
@@ -89,6 +91,13 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	if known, ok := h.Results.Get(plan.GetKey()); ok {
+		describe(w, r, q, plan, known.Head)
+		if r.Method != http.MethodHead {
+			flow.Whole(w, r, h.Patience, known.Data)
+		}
+		return
+	}
 	if err := h.make(w, r, q, plan); err != nil {
 		header.Del("Vary")
 		problem.Write(w, r, err)
@@ -126,19 +135,12 @@ func (h *Handler) make(w http.ResponseWriter, r *http.Request, q Request, plan *
 	if result == nil {
 		return fault.New(fault.Internal, "", "the worker began with bytes and not with their description")
 	}
-	header := w.Header()
-	header.Set("Content-Type", result.GetContentType())
-	header.Set("Content-Length", strconv.FormatInt(result.GetSize(), 10))
-	name := q.Filename
-	if name == "" {
-		name = plan.GetImage().GetId()
-	}
-	header.Set("Content-Disposition", media.Disposition(r, q.Attachment, name+"."+media.Extension(result.GetFormat())))
+	describe(w, r, q, plan, result)
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	return flow.Send(w, r, h.Patience, func() { w.WriteHeader(http.StatusOK) }, func() ([]byte, error) {
+	return flow.Send(w, r, h.Patience, func() { w.WriteHeader(http.StatusOK) }, h.Results.Keeping(plan.GetKey(), result, func() ([]byte, error) {
 		for {
 			m, err := stream.Recv()
 			if err != nil {
@@ -148,7 +150,19 @@ func (h *Handler) make(w http.ResponseWriter, r *http.Request, q Request, plan *
 				return chunk, nil
 			}
 		}
-	})
+	}))
+}
+
+// describe says what the picture is that follows.
+func describe(w http.ResponseWriter, r *http.Request, q Request, plan *imagev1.PlanResponse, result *imagev1.Result) {
+	header := w.Header()
+	header.Set("Content-Type", result.GetContentType())
+	header.Set("Content-Length", strconv.FormatInt(result.GetSize(), 10))
+	name := q.Filename
+	if name == "" {
+		name = plan.GetImage().GetId()
+	}
+	header.Set("Content-Disposition", media.Disposition(r, q.Attachment, name+"."+media.Extension(result.GetFormat())))
 }
 
 // ended gives the reason for which we ended the call, where that is all that is wrong: workers that were busy until then say more.

@@ -24,6 +24,7 @@ type Config struct {
 	Signing     gateway.SigningConfig `koanf:"signing"`
 	GRPC        gateway.GRPCConfig    `koanf:"grpc"`
 	Compat      gateway.CompatConfig  `koanf:"compat"`
+	Results     gateway.ResultsConfig `koanf:"results"`
 	Storage     storage.StorageConfig `koanf:"storage"`
 	Image       image.ImageConfig     `koanf:"image"`
 	Queue       queue.Config          `koanf:"queue"`
@@ -34,7 +35,7 @@ type Config struct {
 func DefaultConfig(data string) Config {
 	g, s, i, w := gateway.DefaultConfig(), storage.DefaultConfig(), image.DefaultConfig(), worker.DefaultConfig()
 	c := Config{
-		Config: boot.DefaultConfig(), HTTP: g.HTTP, Limits: g.Limits, Timeouts: g.Timeouts, Signing: g.Signing, GRPC: g.GRPC, Compat: g.Compat,
+		Config: boot.DefaultConfig(), HTTP: g.HTTP, Limits: g.Limits, Timeouts: g.Timeouts, Signing: g.Signing, GRPC: g.GRPC, Compat: g.Compat, Results: g.Results,
 		Storage: s.Storage, Image: i.Image, Queue: i.Queue, Worker: w.Worker,
 	}
 	c.Ops.Listen = "" // the gateway serves health and metrics already

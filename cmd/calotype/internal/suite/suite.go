@@ -61,7 +61,7 @@ func (s *Suite) open(cfg Config) (err error) {
 		return err
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Config: cfg.Config, HTTP: cfg.HTTP, Limits: cfg.Limits, Timeouts: cfg.Timeouts, Signing: cfg.Signing, GRPC: cfg.GRPC, Compat: cfg.Compat,
+		Config: cfg.Config, HTTP: cfg.HTTP, Limits: cfg.Limits, Timeouts: cfg.Timeouts, Signing: cfg.Signing, GRPC: cfg.GRPC, Compat: cfg.Compat, Results: cfg.Results,
 	}, s.host)
 	return err
 }
