@@ -5,7 +5,6 @@ package originals
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -91,8 +90,11 @@ func (s *Store) fetch(ctx context.Context, d job.Digest, limit int64) ([]byte, e
 	return data, nil
 }
 
-// worthwhile is how many bytes must have been dropped for the memory to be given back to the system at once.
-const worthwhile = 8 << 20
+// Bytes is what is kept in memory.
+func (s *Store) Bytes() int64 {
+	_, bytes := s.memory.Size()
+	return bytes
+}
 
 // Run drops what nobody used for its time, and writes to the folder, until ctx ends.
 func (s *Store) Run(ctx context.Context) error {
@@ -110,11 +112,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		_, before := s.memory.Size()
 		s.memory.Sweep()
-		if _, after := s.memory.Size(); before-after >= worthwhile {
-			debug.FreeOSMemory() // else it takes minutes until an idle process gives it back
-		}
 	}
 }
 

@@ -92,6 +92,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	})
 	service.Go("following", func(context.Context) error { return host.Client().Follow(proto.Storage, proto.Image) })
 	service.Go("originals", kept.Run)
+	service.Go("idle memory", func(ctx context.Context) error { return release(ctx, w, pictures, kept) })
 	service.Go("tasks", func(ctx context.Context) error {
 		work, cancel := workUntil(ctx, cfg.Drain.Timeout-handBack(cfg.Drain.Timeout))
 		defer cancel()

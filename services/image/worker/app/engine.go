@@ -43,11 +43,13 @@ func WithBlobs(b Blobs) Option { return func(o *options) { o.blobs = b } }
 
 // engine is the pipeline as the use cases know it. What limits it may change: a call ends with the limits that it began with.
 type engine struct {
-	now atomic.Pointer[pipeline.Engine]
+	now  atomic.Pointer[pipeline.Engine]
+	used atomic.Int64 // calls so far
 }
 
 // Inspect implements Engine.
 func (e *engine) Inspect(ctx context.Context, data []byte) (Picture, error) {
+	e.used.Add(1)
 	return e.now.Load().Inspect(ctx, data)
 }
 
@@ -59,6 +61,7 @@ func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 
 // Render implements Engine.
 func (e *engine) Render(ctx context.Context, in Input, variants []Variant, tell func(Progress)) ([]Rendered, error) {
+	e.used.Add(1)
 	done, err := e.now.Load().Render(ctx, in, variants, tell)
 	out := make([]Rendered, len(done))
 	for i, r := range done {
