@@ -37,25 +37,40 @@ const (
 	fuzzMemory   = 256 << 10 // KiB by which the peak may grow
 )
 
-// fuzz renders what becomes of the seeds: whatever a file holds, it is a picture of the size that was foreseen, or it is refused
-// with a reason, in bounded time and memory.
-func fuzz(f *testing.F, seeds string, mend func([]byte) []byte) {
-	files, err := filepath.Glob(filepath.Join("testdata", "seeds", seeds))
-	if err != nil || len(files) == 0 {
-		f.Fatal(files, err)
-	}
-	e := engine(f, func(l *Limits) {
+// tough is an engine for small pictures, whatever they say of themselves.
+func tough(t testing.TB) *Engine {
+	return engine(t, func(l *Limits) {
 		*l = Limits{Bytes: 64 * config.KiB, Side: 512, Pixels: 1 << 16, AnimationPixels: 1 << 17, Frames: 16, ScanPixels: 1 << 21,
 			Memory: 4 * config.MiB, OutputBytes: 4 * config.MiB}
 	})
+}
+
+// seeds are small files of a kind, each of which is taken as it is.
+func (e *Engine) seeds(t testing.TB, names string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "seeds", names))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	seeds := map[string][]byte{}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			f.Fatal(err)
+			t.Fatal(err)
 		}
-		if _, err := e.Inspect(f.Context(), data); err != nil {
-			f.Fatalf("%s is no seed: %v", file, err)
+		if _, err := e.Inspect(t.Context(), data); err != nil {
+			t.Fatalf("%s is no seed: %v", file, err)
 		}
+		seeds[filepath.Base(file)] = data
+	}
+	return seeds
+}
+
+// fuzz renders what becomes of the seeds: whatever a file holds, it is a picture of the size that was foreseen, or it is refused
+// with a reason, in bounded time and memory.
+func fuzz(f *testing.F, names string, mend func([]byte) []byte) {
+	e := tough(f)
+	for _, data := range e.seeds(f, names) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
