@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func BenchmarkServers(b *testing.B) {
 			return bare.Turn(tb, t, files[t.Kind], nil, callers)
 		}
 	}
-	b.Logf("%s; calotype on libvips %s", sharp["photo"].Version, ours.Version)
+	pixels.Say("%s; calotype on libvips %s", sharp["photo"].Version, ours.Version)
 	pixels.Compare(b, tasks,
 		pixels.Contender{Name: "sharp", On: other, Turn: func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 			s, list := sharp[t.Kind], files[t.Kind]
@@ -72,9 +73,9 @@ func BenchmarkServers(b *testing.B) {
 		pixels.Contender{Name: "calotype, originals kept", On: mine, Turn: hot.turn},
 	)
 	for kind, s := range sharp {
-		b.Logf("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
+		pixels.Say("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
 	}
-	b.Logf("most memory: calotype, all services in one process: originals stored %d MB, kept %d MB", pixels.Peak(b, cold.Pid()), pixels.Peak(b, hot.Pid()))
+	pixels.Say("most memory: calotype, all services in one process: originals stored %d MB, kept %d MB", pixels.Peak(b, cold.Pid()), pixels.Peak(b, hot.Pid()))
 }
 
 func timeOf(tb testing.TB, pid int) func() time.Duration {
@@ -87,6 +88,7 @@ type suite struct {
 	base   string
 	worker imagev1.TransformerClient
 	images map[string][]*imagev1.Image // by kind, as the files are
+	asked  atomic.Int32
 }
 
 var (
@@ -143,15 +145,18 @@ func (s *suite) turn(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 	images := s.images[t.Kind]
 	return pixels.Turn(tb, len(images), t.Rounds, callers, timeOf(tb, s.Pid()), func(file int) (int, int64, error) {
 		if len(t.Shapes) == 1 {
-			n, err := fetch(tb.Context(), s.base+"/i/"+t.Shapes[0].Options+"/"+images[file].GetId())
+			n, err := fetch(tb.Context(), s.base+"/i/"+t.Shapes[0].Options+",b_"+s.paper()+"/"+images[file].GetId())
 			return 1, n, err
 		}
 		return s.set(tb.Context(), t, images[file])
 	})
 }
 
+// paper is a colour that shows nowhere and that nobody has asked for yet: no two calls are equal, or they would share one run.
+func (s *suite) paper() string { return fmt.Sprintf("%06x", s.asked.Add(1)) }
+
 func (s *suite) set(ctx context.Context, t pixels.Task, image *imagev1.Image) (made int, size int64, err error) {
-	req := &imagev1.TransformRequest{Digest: image.GetDigest()}
+	req, paper := &imagev1.TransformRequest{Digest: image.GetDigest()}, s.paper()
 	for i, shape := range t.Shapes {
 		to := &imagev1.Resize{Width: int32(shape.Width), Height: int32(shape.Height)}
 		if shape.Height > 0 {
@@ -159,7 +164,7 @@ func (s *suite) set(ctx context.Context, t pixels.Task, image *imagev1.Image) (m
 		}
 		req.Variants = append(req.Variants, &imagev1.Variant{
 			Name: fmt.Sprint(i), Operations: []*imagev1.Operation{{Op: &imagev1.Operation_Resize{Resize: to}}},
-			Output: &imagev1.Output{Format: shape.Format, Quality: int32(shape.Quality)},
+			Output: &imagev1.Output{Format: shape.Format, Quality: int32(shape.Quality), Background: paper},
 		})
 	}
 	answers, err := s.worker.Transform(ctx, req)

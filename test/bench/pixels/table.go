@@ -91,8 +91,11 @@ func compare(b *testing.B, t Task, contenders []Contender) {
 			}
 		}
 	}
-	b.Log(table.String())
+	Say("%s", &table)
 }
+
+// Say prints: what benchmarks log is cut after ten lines.
+func Say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 // even is the head of the column of ratios as they would be if all worked on the first one's libvips.
 func even(contenders []Contender) string {

@@ -16,7 +16,7 @@ import (
 // saves for a set.
 func BenchmarkPixels(b *testing.B) {
 	e, bare := engine(b), pixels.NewBare(b, "")
-	b.Logf("libvips %s on both sides", bare.Version)
+	pixels.Say("libvips %s on both sides", bare.Version)
 	tasks := append(pixels.Tasks(), pixels.Set())
 	files, data, convert := map[string][]string{}, map[string][][]byte{}, map[string]bool{}
 	for _, t := range tasks {
