@@ -11,7 +11,7 @@ import (
 
 // Canonical writes a valid variant's options in the one form that all equal variants share. It is the URL grammar with a step for
 // each operation and a last one for the output, keys sorted, c_ always there, and everything else that is a default left
-// out. Parse reads it back to an equal variant, but for the name, which is no part of it.
+// out. ParseCanonical reads it back to an equal variant, but for the name, which is no part of it.
 func Canonical(v Variant) string {
 	v = v.normal()
 	var parts []string
@@ -65,6 +65,8 @@ func canonicalStep(s Step) string {
 		o.trim(s)
 	case Gradient:
 		o.gradient(s)
+	case Overlay:
+		o.overlay(s)
 	}
 	return o.String()
 }
@@ -111,7 +113,7 @@ func (v *Variant) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	parsed, err := Parse(j.Options)
+	parsed, err := ParseCanonical(j.Options)
 	if err != nil {
 		return err
 	}

@@ -25,24 +25,28 @@ func TestCanonical(t *testing.T) {
 		"fl_strip_profile,pg_1":         "pg_1",
 		"e_brightness:-020.50":          "e_brightness:-20.5",
 		"e_hue:-180/e_hue:-0/e_gamma:1/e_contrast:0/e_gamma:1.10": "e_hue:180/e_gamma:1.1",
-		"e_sepia/e_grayscale":                                              "e_sepia:80/e_grayscale",
-		"e_pixelate_region,w_9,h_8,y_2":                                    "e_pixelate_region:5,h_8,w_9,x_0,y_2",
-		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black":                    "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
-		"c_thumb,w_5,h_6,g_center":                                         "c_fill,h_6,w_5",
-		"c_thumb,w_5,h_6":                                                  "c_fill,g_auto,h_6,w_5",
-		"c_fill,w_5,h_6,g_auto:entropy/c_pad,w_5,h_6,g_south,x_-3,y_02":    "c_fill,g_entropy,h_6,w_5/c_pad,g_south,h_6,w_5,x_-3,y_2",
-		"c_fill,w_5,h_6,g_boxes:0.50:0.1:1.0:0.0001:w1:3:4:5:6:w0.5":       "c_fill,g_boxes:0.5:0.1:1.0:0.0001:3:4:5:6:w0.5,h_6,w_5",
-		"c_crop,w_5,h_6,g_boxes:9:4:5:6:3:4:5:6,x_0":                       "c_crop,g_boxes:3:4:5:6:9:4:5:6,h_6,w_5",
-		"e_gradient:07:F00:white:0.0:01/e_gradient:7:F00:000000ff:0.0:0.5": "e_gradient:7:ff0000:ffffff/e_gradient:7:ff0000:000000:0:0.5",
-		"e_blur_region:2.50,w_9,h_8,x_1":                                   "e_blur_region:2.5,h_8,w_9,x_1,y_0",
-		"e_trim,w_5":                                                       "e_trim:10/c_limit,w_5",
-		"c_fill,w_5,h_6,g_xy_center,x_0.50,y_1.0":                          "c_fill,g_xy_center,h_6,w_5,x_0.5,y_1.0",
-		"c_crop,w_5,h_6,g_xy_center,x_3,y_04,dpr_2":                        "c_crop,g_xy_center,h_12,w_10,x_3,y_4",
-		"c_pad,w_5,h_6,b_blurred/b_white":                                  "b_blurred,c_pad,h_6,w_5/b_ffffff",
-		"r_5:5:5:5/r_max":                                                  "r_5/r_max",
-		"e_tint:30:FFF/e_negate,w_5":                                       "e_tint:30:ffffff/c_limit,w_5/e_negate",
-		"e_duotone:001:white/e_duotone:001:abc:3":                          "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
-		"fl_strip_profile.keep_iptc":                                       "fl_keep_metadata.strip_profile",
+		"e_sepia/e_grayscale":                                                "e_sepia:80/e_grayscale",
+		"e_pixelate_region,w_9,h_8,y_2":                                      "e_pixelate_region:5,h_8,w_9,x_0,y_2",
+		"r_1:2:3:4,e_pixelate:9,w_5,bo_1px_solid_black":                      "c_limit,w_5/e_pixelate:9/bo_1px_solid_000000,r_1:2:3:4",
+		"c_thumb,w_5,h_6,g_center":                                           "c_fill,h_6,w_5",
+		"c_thumb,w_5,h_6":                                                    "c_fill,g_auto,h_6,w_5",
+		"c_fill,w_5,h_6,g_auto:entropy/c_pad,w_5,h_6,g_south,x_-3,y_02":      "c_fill,g_entropy,h_6,w_5/c_pad,g_south,h_6,w_5,x_-3,y_2",
+		"c_fill,w_5,h_6,g_boxes:0.50:0.1:1.0:0.0001:w1:3:4:5:6:w0.5":         "c_fill,g_boxes:0.5:0.1:1.0:0.0001:3:4:5:6:w0.5,h_6,w_5",
+		"c_crop,w_5,h_6,g_boxes:9:4:5:6:3:4:5:6,x_0":                         "c_crop,g_boxes:3:4:5:6:9:4:5:6,h_6,w_5",
+		"e_gradient:07:F00:white:0.0:01/e_gradient:7:F00:000000ff:0.0:0.5":   "e_gradient:7:ff0000:ffffff/e_gradient:7:ff0000:000000:0:0.5",
+		"e_blur_region:2.50,w_9,h_8,x_1":                                     "e_blur_region:2.5,h_8,w_9,x_1,y_0",
+		"e_trim,w_5":                                                         "e_trim:10/c_limit,w_5",
+		"c_fill,w_5,h_6,g_xy_center,x_0.50,y_1.0":                            "c_fill,g_xy_center,h_6,w_5,x_0.5,y_1.0",
+		"c_crop,w_5,h_6,g_xy_center,x_3,y_04,dpr_2":                          "c_crop,g_xy_center,h_12,w_10,x_3,y_4",
+		"c_pad,w_5,h_6,b_blurred/b_white":                                    "b_blurred,c_pad,h_6,w_5/b_ffffff",
+		"r_5:5:5:5/r_max":                                                    "r_5/r_max",
+		"e_tint:30:FFF/e_negate,w_5":                                         "e_tint:30:ffffff/c_limit,w_5/e_negate",
+		"e_duotone:001:white/e_duotone:001:abc:3":                            "e_duotone:000011:ffffff:100/e_duotone:000011:aabbcc:3",
+		"fl_strip_profile.keep_iptc":                                         "fl_keep_metadata.strip_profile",
+		"l_img_01J,w_0.50,h_1.0,g_center,o_100,a_-180,fl_cutter.tiled,f_png": "a_180,fl_cutter.tiled,h_1.0,l_img_01J,w_0.5/f_png",
+		"l_img_01J,w_20,x_-3,y_0,dpr_2,o_60,g_east/b_white":                  "g_east,l_img_01J,o_60,w_40,x_-6/b_ffffff",
+		"l_text:sans_40:a%2Cb%2fc_.%25:":                                     "l_text:sans_40:b64:YSxiL2NfLiU6",
+		"l_text:DejaVu%20Sans_20_right_bold_italic:b64:8J-Yig==,co_F00,b_00000088,w_9,y_2,dpr_2": "b_00000088,co_ff0000,l_text:DejaVu Sans_40_bold_italic_right:b64:8J-Yig,w_18,y_4",
 	} {
 		v, err := Parse(text)
 		if err != nil {
@@ -126,6 +130,7 @@ func FuzzCanonical(f *testing.F) {
 		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_trim:30,c_fill,w_5,h_6,g_xy_center,x_0.123456,y_0.0", "c_crop,w_5,h_6,g_xy_center,x_3,y_0", "c_pad,w_5,h_6,b_blurred,f_jpg", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
 		"c_thumb,w_5,h_6,g_boxes:0.5:0.1:1.0:0.0001:w1:3:4:5:6:w0.5", "c_thumb,w_5,h_6/c_fill,w_5,h_6,g_north,x_-3,dpr_0.5", "e_gradient:7:F00:ff00ff88:0.25:0.5/e_blur_region:3,w_4,h_5",
 		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff", "e_hue:-180,f_png/e_saturation:-0",
+		"l_img_01J,w_0.2,g_south_east,x_10,o_60,a_-30.5,fl_tiled", "l_text:sans_40_bold:a%2Cb\n%,co_f00,b_ffffff88,w_9,x_-4/l_text:x_9:b64:8J-Yig,fl_cutter", "o_5", "l_sha256:00",
 		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 	} {
 		f.Add(text)
@@ -139,7 +144,7 @@ func FuzzCanonical(f *testing.F) {
 			t.Fatalf("Parse(%q) took what Check refuses: %v", text, faults)
 		}
 		form := Canonical(v)
-		back, err := Parse(form)
+		back, err := ParseCanonical(form)
 		if err != nil {
 			t.Fatalf("Parse(%q), the canonical form of %q: %v", form, text, err)
 		}
@@ -151,7 +156,7 @@ func FuzzCanonical(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			again, err := Parse(Canonical(full))
+			again, err := ParseCanonical(Canonical(full))
 			again.Name = full.Name
 			if err != nil || !reflect.DeepEqual(full, again) {
 				t.Fatalf("resolved %q for %v: %#v comes back as %#v, %v", text, src, full, again, err)

@@ -31,7 +31,7 @@ func (r Recipe) Check() []fault.Field {
 			fields = append(fields, fault.Field{Path: at + "." + f.Path, Message: fmt.Sprintf("variant %.80q: %s", v.Name, f.Message)})
 		}
 	}
-	return fields
+	return append(fields, r.checkOverlays()...)
 }
 
 // Check finds everything that is wrong with a variant but for its name, which not every variant has.

@@ -10,30 +10,46 @@ import (
 )
 
 // keys are the options' names, in the order in which they are told.
-var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo"}
+var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo", "l", "o", "co"}
 
 // Parse reads the options of a variant as they stand in a URL: "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80".
 //
 // Steps are parted by "/" and done in order; within a step, options are parted by "," and stand in any order. A step trims
 // first (e_trim), then resizes or crops (w, h, c, g, x, y, b, dpr), then turns and mirrors (a), then blurs, sharpens, changes colours or makes mosaics (e),
 // then rounds its corners (r) and gets a border (bo). The output's options (f, q, fl, pg,
-// and b outside of c_pad) may stand in any step, each once.
+// and b outside of c_pad) may stand in any step, each once. In a step with an overlay (l, with o and co) the lengths, places, angles,
+// colours and flags are the overlay's.
 //
 // Fails with fault.Invalid, reason BAD_OPTIONS, and all faults at once: each names the option, its step and its place, and the
 // nearest right word.
 func Parse(text string) (Variant, error) {
-	v, fields := parse(text)
+	if len(text) > MaxOptions {
+		return Variant{}, unreadable([]fault.Field{tooLong()})
+	}
+	return parsed(parser{}, text)
+}
+
+// ParseCanonical reads what Canonical wrote, also what no caller may write: overlays by their digests.
+func ParseCanonical(text string) (Variant, error) { return parsed(parser{inside: true}, text) }
+
+func parsed(p parser, text string) (Variant, error) {
+	v, fields := p.parse(text)
 	if len(fields) > 0 {
-		return Variant{}, &fault.Error{Kind: fault.Invalid, Reason: "BAD_OPTIONS", Message: "the options are wrong", Fields: fields}
+		return Variant{}, unreadable(fields)
 	}
 	return v, nil
 }
 
-func parse(text string) (Variant, []fault.Field) {
-	p := parser{outputs: map[string]option{}}
-	if len(text) > MaxOptions {
-		return p.v, []fault.Field{{Path: "options", Message: fmt.Sprintf("they are longer than %d characters", MaxOptions)}}
-	}
+func unreadable(fields []fault.Field) error {
+	return &fault.Error{Kind: fault.Invalid, Reason: "BAD_OPTIONS", Message: "the options are wrong", Fields: fields}
+}
+
+func tooLong() fault.Field {
+	return fault.Field{Path: "options", Message: fmt.Sprintf("they are longer than %d characters", MaxOptions)}
+}
+
+func (p *parser) parse(text string) (Variant, []fault.Field) {
+	p.outputs = map[string]option{}
 	if text == "" {
 		return p.v, nil
 	}
@@ -76,6 +92,7 @@ func (p part) has(keys ...string) bool {
 // parser collects a variant and everything that is wrong with its text.
 type parser struct {
 	v       Variant
+	inside  bool              // the text is our own
 	outputs map[string]option // the output's options that were seen
 	fields  []fault.Field
 }
@@ -101,7 +118,7 @@ func (p *parser) split(step int, text string, place int) part {
 			p.fields = append(p.fields, fault.Field{Path: fmt.Sprintf("options[%d]", step), Message: fmt.Sprintf("there is nothing at step %d, character %d, where an option is expected", step+1, o.place)})
 		case !slices.Contains(keys, key):
 			o.key = key
-			p.unknown(o, token)
+			p.unknown(o, token, out)
 		case !cut || value == "":
 			p.wrong(o, "a value is missing: %s_...", key)
 		case twice:
@@ -113,12 +130,15 @@ func (p *parser) split(step int, text string, place int) part {
 	return out
 }
 
-func (p *parser) unknown(o option, token string) {
+func (p *parser) unknown(o option, token string, before part) {
 	message := fmt.Sprintf("there is no option %q; there are %s", o.key, strings.Join(keys, "_, ")+"_")
 	if key, value := asMeant(token); key != "" {
 		message = fmt.Sprintf("there is no option %q; did you mean \"%s_%s\"?", o.key, key, value)
 	} else if near := nearest(o.key, keys); near != "" {
 		message = fmt.Sprintf("there is no option %q; did you mean %q?", o.key, near+"_")
+	}
+	if strings.HasPrefix(before.options["l"].value, written) {
+		message += "; a comma in a text is written %2C, and %252C in an address"
 	}
 	p.fields = append(p.fields, fault.Field{
 		Path:    fmt.Sprintf("options[%d]", o.step),

@@ -10,6 +10,12 @@ import (
 
 // step turns one part of the text into steps and output.
 func (p *parser) step(t part) {
+	if t.has("l") {
+		p.overlay(t)
+		p.output(t)
+		return
+	}
+	p.stray(t)
 	p.trim(t)
 	switch {
 	case t.regional():
@@ -146,6 +152,8 @@ var keyOf = map[string]string{
 	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
 	"effect": "e", "amount": "e", "color": "e", "light": "e", "size": "e", "tolerance": "e", "from": "e", "to": "e", "stop": "e", "gradient.angle": "e", "boxes": "g", "focus": "g", "focus.x": "x", "focus.y": "y",
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
+	"image_id": "l", "digest": "l", "text.text": "l", "text.font": "l", "text.size": "l", "text.align": "l", "text.color": "co", "text.background": "b",
+	"text.width": "w", "opacity": "o", "tiled": "fl", "mask": "fl",
 	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg",
 }
 

@@ -233,7 +233,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"b_reddish":                              {"options[0].b", "no colour"},
 		"b_12345":                                {"options[0].b", "no colour"},
 		strings.Repeat("a_90/", 16) + "a_90":     {"options", "17 operations"},
-		strings.Repeat("w", MaxOptions+1):        {"options", "2048"},
+		strings.Repeat("w", MaxOptions+1):        {"options", "4096"},
 	} {
 		_, err := Parse(text)
 		e := fault.As(err)

@@ -34,7 +34,11 @@ func ParseNamed(specs []string) ([]Variant, error) {
 }
 
 func parseNamed(name, options string) (Variant, []fault.Field) {
-	v, fields := parse(options)
+	var p parser
+	v, fields := Variant{}, []fault.Field{tooLong()}
+	if len(options) <= MaxOptions {
+		v, fields = p.parse(options)
+	}
 	for i := range fields {
 		fields[i].Message = fmt.Sprintf("variant %.80q: %s", name, fields[i].Message)
 	}

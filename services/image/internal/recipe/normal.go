@@ -34,6 +34,8 @@ func (v Variant) normal() Variant {
 				continue
 			}
 			s = t
+		case Overlay:
+			s = t.normal()
 		}
 		v.Steps = append(v.Steps, s)
 	}

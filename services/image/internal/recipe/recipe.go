@@ -13,7 +13,7 @@ const (
 	MaxPixels   = 100_000_000 // width x height of what fill, pad and scale are told to make
 	MaxOffset   = 65535       // pixels, Crop's X and Y
 	MaxName     = 64          // bytes
-	MaxOptions  = 2048        // bytes of one variant's options
+	MaxOptions  = 4096        // bytes of one variant's options, as callers write them
 	MaxPage     = 10000
 
 	MinBlur, MaxBlur       = 0.3, 100.0
@@ -34,7 +34,7 @@ type Variant struct {
 }
 
 // Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate,
-// Frame, Trim or Gradient.
+// Frame, Trim, Gradient or Overlay.
 type Step interface{ step() }
 
 // Mode says how Resize treats the aspect ratio.

@@ -37,6 +37,7 @@ var known = map[string]string{
 	"page": "pg", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
 	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation",
 	"mosaic": "pixelate", "radius": "r", "round": "r", "border": "bo",
+	"overlay": "l", "watermark": "l", "opacity": "o", "color": "co", "tile": "tiled", "mask": "cutter",
 	"strip_icc": "strip_profile", "no_subsample": "chroma_444", "jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",
 }
 

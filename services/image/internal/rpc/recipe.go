@@ -10,10 +10,15 @@ import (
 // Fails with fault.Invalid, reason BAD_RECIPE, and all faults at once, under paths like
 // "recipe.variants[0].operations[1].resize.mode". No recipe at all is one without variants, which is a fault too.
 func RecipeFromProto(path string, p *imagev1.Recipe) (recipe.Recipe, error) {
-	return VariantsFromProto(path, p.GetVariants())
+	r, err := VariantsFromProto(path, p.GetVariants())
+	if err == nil {
+		err = digestsRefused(path, r)
+	}
+	return r, err
 }
 
-// VariantsFromProto reads variants as RecipeFromProto does, where they stand in no recipe.
+// VariantsFromProto reads variants as RecipeFromProto does, where they stand in no recipe and come from a node of ours: overlays are
+// named by digests.
 func VariantsFromProto(path string, ps []*imagev1.Variant) (recipe.Recipe, error) {
 	var r recipe.Recipe
 	for _, p := range ps {
@@ -90,6 +95,8 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Trim{Tolerance: int(op.Trim.GetTolerance())}
 	case *imagev1.Operation_Gradient:
 		return gradientFromProto(op.Gradient)
+	case *imagev1.Operation_Overlay:
+		return overlayFromProto(op.Overlay)
 	}
 	return nil
 }
@@ -197,6 +204,8 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		return &imagev1.Operation{Op: &imagev1.Operation_Trim{Trim: &imagev1.Trim{Tolerance: int32(s.Tolerance)}}}
 	case recipe.Gradient:
 		return &imagev1.Operation{Op: &imagev1.Operation_Gradient{Gradient: gradientToProto(s)}}
+	case recipe.Overlay:
+		return &imagev1.Operation{Op: &imagev1.Operation_Overlay{Overlay: overlayToProto(s)}}
 	}
 	return &imagev1.Operation{}
 }

@@ -38,6 +38,11 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			recipe.Crop{Width: 5, Height: 6, Gravity: recipe.Boxes, Boxes: []recipe.Box{{X: 0.1, Y: 0.2, Width: 0.3, Height: 0.4}}}, recipe.Crop{Width: 5, Height: 6, Gravity: recipe.Entropy},
 			recipe.Gradient{Angle: 200, From: "ff0000", To: recipe.Transparent, Start: 0.25, Stop: 0.75},
 		}},
+		{Name: "overlays", Steps: []recipe.Step{
+			recipe.Overlay{Image: "img_01J", Width: 0.5, Height: 1, Relative: true, Gravity: recipe.South, X: -3, Y: 4, Opacity: 50, Tiled: false, Angle: -30.5},
+			recipe.Overlay{Image: "img_01J", Width: 20, X: 3, Y: 4, Tiled: true, Mask: true},
+			recipe.Overlay{Text: recipe.Text{Text: "a,b/c\n", Font: "DejaVu Sans", Size: 9, Bold: true, Italic: true, Color: "112233", Background: "44556677", Width: 80, Align: recipe.Middle}},
+		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
 		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3, Scaling: recipe.Best}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
@@ -90,5 +95,19 @@ func TestRecipeFromProtoNamesWhatIsWrong(t *testing.T) {
 	}
 	if _, err := RecipeFromProto("", nil); fault.As(err) == nil || fault.As(err).Fields[0].Path != "variants" {
 		t.Errorf("no recipe gave %v", err)
+	}
+}
+
+// A digest of an overlay is for nodes: who calls from outside must not name bytes by it.
+func TestDigestsComeFromNobodyElse(t *testing.T) {
+	overlay := &imagev1.Overlay{Digest: strings.Repeat("0a", 32)}
+	p := &imagev1.Recipe{Variants: []*imagev1.Variant{{Name: "v", Operations: []*imagev1.Operation{{Op: &imagev1.Operation_Overlay{Overlay: overlay}}}}}}
+	_, err := RecipeFromProto("recipe", p)
+	if e := fault.As(err); e == nil || e.Reason != "BAD_RECIPE" || len(e.Fields) != 1 || e.Fields[0].Path != "recipe.variants[0].operations[0].overlay.digest" {
+		t.Errorf("got %v", err)
+	}
+	r, err := VariantsFromProto("", p.GetVariants())
+	if err != nil || r.Layers()[0] != overlay.GetDigest() {
+		t.Errorf("a node's: %v, %v", r, err)
 	}
 }
