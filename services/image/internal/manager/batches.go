@@ -16,13 +16,14 @@ const maxBatch = 1000 // images
 
 // Batches accepts, follows and ends jobs by the batch.
 type Batches struct {
-	desk   *desk
-	store  job.Batches
-	jobs   *Jobs
-	images job.Images
-	book   *books
-	wishes wishes
-	poll   time.Duration
+	desk     *desk
+	overlays overlays
+	store    job.Batches
+	jobs     *Jobs
+	images   job.Images
+	book     *books
+	wishes   wishes
+	poll     time.Duration
 }
 
 // CreateBatch asks for a job on each of some images.
@@ -88,7 +89,11 @@ func (u *Batches) plan(ctx context.Context, book *book, req CreateBatch) ([]job.
 		}
 		r, known := resolved[source(im.Picture)]
 		if !known {
-			if r, err = book.resolve(req.Work, im.Picture); err != nil {
+			r, err = book.resolve(req.Work, im.Picture)
+			if err == nil {
+				r, err = u.overlays.fill(ctx, req.Work, r)
+			}
+			if err != nil {
 				if f := fault.As(err); f != nil { // what is wrong for any picture was found before
 					f.Message += fmt.Sprintf(" for image_ids[%d]", i)
 				}

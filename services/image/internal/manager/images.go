@@ -17,6 +17,7 @@ const maxFilename = 255 // bytes that are kept
 // Images is the register of originals.
 type Images struct {
 	desk      *desk
+	overlays  overlays
 	store     job.Images
 	jobs      job.Jobs
 	inspector Inspector
@@ -76,6 +77,9 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (_ Accepted, err e
 	}
 	if !req.None() {
 		r, err := book.resolve(req.Work, picture)
+		if err == nil {
+			r, err = u.overlays.fill(ctx, req.Work, r)
+		}
 		if err != nil {
 			return Accepted{}, err
 		}

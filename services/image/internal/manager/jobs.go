@@ -14,16 +14,17 @@ import (
 
 // Jobs accepts, follows and ends jobs.
 type Jobs struct {
-	desk   *desk
-	store  job.Jobs
-	images *recent
-	book   *books
-	wishes wishes
-	mover  *mover
-	news   *news
-	mail   mail
-	relay  *Relay
-	poll   time.Duration
+	desk     *desk
+	overlays overlays
+	store    job.Jobs
+	images   *recent
+	book     *books
+	wishes   wishes
+	mover    *mover
+	news     *news
+	mail     mail
+	relay    *Relay
+	poll     time.Duration
 }
 
 // CreateJob asks for a job on a registered image.
@@ -56,6 +57,9 @@ func (u *Jobs) Create(ctx context.Context, req CreateJob) (_ job.Job, err error)
 		return job.Job{}, err
 	}
 	r, err := u.book.Load().resolve(req.Work, im.Picture)
+	if err == nil {
+		r, err = u.overlays.fill(ctx, req.Work, r)
+	}
 	if err != nil {
 		return job.Job{}, err
 	}

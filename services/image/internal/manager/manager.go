@@ -82,11 +82,12 @@ func New(cfg Config, p Parts) *Manager {
 		p.Notice = func() {}
 	}
 	mover := &mover{jobs: p.Store, news: news, now: clock, letter: p.Letter, ended: p.Notice, counts: counts, log: p.Log}
-	jobs := &Jobs{desk: desk, store: p.Store, images: &recent{images: p.Store, now: clock}, book: books, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
+	overlays := overlays{images: p.Store, blobs: p.Blobs}
+	jobs := &Jobs{desk: desk, overlays: overlays, store: p.Store, images: &recent{images: p.Store, now: clock}, book: books, wishes: wishes, mover: mover, news: news, mail: mail, relay: relay, poll: cfg.WatchPoll}
 	m := &Manager{
-		Images:      &Images{desk: desk, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: books, wishes: wishes, news: news},
+		Images:      &Images{desk: desk, overlays: overlays, store: p.Store, jobs: p.Store, inspector: p.Inspector, blobs: p.Blobs, book: books, wishes: wishes, news: news},
 		Jobs:        jobs,
-		Batches:     &Batches{desk: desk, store: p.Store, jobs: jobs, images: p.Store, book: books, wishes: wishes, poll: cfg.WatchPoll},
+		Batches:     &Batches{desk: desk, overlays: overlays, store: p.Store, jobs: jobs, images: p.Store, book: books, wishes: wishes, poll: cfg.WatchPoll},
 		Relay:       relay,
 		Reports:     &Reports{queue: p.Queue, mover: mover, slots: cfg.ReportSlots, blobs: p.Blobs, late: cfg.CollectGrace / 4, now: clock, tracer: p.Tracer, counts: counts, log: p.Log},
 		DeadLetters: &DeadLetters{queue: p.Queue, mover: mover, tracer: p.Tracer, log: p.Log},

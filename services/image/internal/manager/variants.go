@@ -32,6 +32,11 @@ func (u *Images) Plan(ctx context.Context, id job.ImageID, options, extension, a
 	if err != nil {
 		return Plan{}, err
 	}
+	one, err := u.overlays.resolve(ctx, recipe.Recipe{Variants: []recipe.Variant{v}})
+	if err != nil {
+		return Plan{}, err
+	}
+	v = one.Variants[0]
 	return Plan{Image: im, Variant: v, Key: recipe.Key(string(im.Digest), v, recipe.EngineVersion), Vary: vary}, nil
 }
 

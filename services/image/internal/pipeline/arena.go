@@ -1,6 +1,6 @@
 package pipeline
 
-// #cgo pkg-config: vips
+// #cgo pkg-config: vips pangocairo
 // #cgo LDFLAGS: -lm
 // #include "shim.h"
 import "C"

@@ -72,6 +72,7 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		{"enlarge", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fit, Width: 6200}), false},
 		{"blur", large, as(recipe.JPEG, blurs...), false},
 		{"colours, squares and corners", large, as(recipe.JPEG, recipe.Adjust{Effect: recipe.Hue, Amount: 90}, recipe.Pixelate{Size: 9}, recipe.Frame{Round: true}), false},
+		{"texts", large, as(recipe.JPEG, watermark(400, recipe.Overlay{Angle: 30, Tiled: true, Opacity: 40}), watermark(90, recipe.Overlay{})), false},
 		{"what draws the eye", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fill, Width: 3000, Height: 1000, Gravity: recipe.Auto}), false},
 		{"what has most in it", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fill, Width: 3000, Height: 1000, Gravity: recipe.Entropy}), false},
 		{"gradient", large, as(recipe.JPEG, slices.Repeat([]recipe.Step{recipe.Gradient{Angle: 20, From: "ff000080", To: "0000ff80"}}, 8)...), false},

@@ -232,6 +232,8 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			free, f.streams = false, false // a square is as many rows, and a region is put back into the whole
 		case recipe.Trim:
 			free, f.streams, f.trims = false, false, true // all pixels are looked at before the first is made
+		case recipe.Overlay:
+			free = false // it stands at pixels of what is there
 		case recipe.Frame:
 			f.out = bordered(s, before)
 			free = false

@@ -54,6 +54,9 @@ func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Var
 	defer release()
 	j := &call{engine: e, ctx: ctx, data: data, header: h, reins: r, results: make([]Rendered, len(variants)),
 		first: view{from: size{pic.Width, pic.Height}, orientation: pic.Orientation, alpha: pic.HasAlpha}}
+	if err := j.admit(in.Layers, variants); err != nil {
+		return nil, err
+	}
 	for i, v := range variants {
 		p, err := j.plan(i, v)
 		if err != nil {
@@ -84,6 +87,7 @@ type call struct {
 	first    view
 	reins    *reins
 	progress *progress
+	layers   map[string]layer // what overlays name, by digest
 	plans    []plan
 	results  []Rendered
 	bytes    int64
@@ -197,7 +201,7 @@ func (j *call) variant(p plan, base []canvas, streams bool) error {
 	began := time.Now()
 	a := j.reins.arena()
 	defer a.free()
-	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels}
+	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels, over: j.overlays(base, streams)}
 	if r.paper[3] == 0 && !codecs[p.format].alpha {
 		r.paper = white
 	}

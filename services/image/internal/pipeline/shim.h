@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <vips/vips.h>
 
+#include "overlay.h"
 #include "reins.h"
 #include "round.h"
 

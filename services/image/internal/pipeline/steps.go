@@ -31,6 +31,7 @@ type run struct {
 	paper colour // what Pad fills with when it does not say
 	focus map[int]rect
 	most  int64 // pixels of a picture on the way
+	over  *overlays
 	// stands is what the last picture that was made stands for: its size, but for what is only to be measured.
 	stands size
 }
@@ -81,6 +82,8 @@ func (r *run) apply(c canvas) picture {
 			c.picture = c.gradient(s)
 		case recipe.Trim:
 			c = r.trim(i, s, c.settled())
+		case recipe.Overlay:
+			c = r.overlay(i, s, c.settled())
 		}
 		// What was trimmed may come out larger than was foreseen; no pixel is made yet.
 		if n := c.stands.pixels(); n > r.most && c.a.err == nil {

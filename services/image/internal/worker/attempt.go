@@ -96,12 +96,12 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 // make fetches, renders in a slot, and stores when the slot is free for others. Each has its time: what storage takes too long for
 // is no fault of the picture.
 func (c *Consumer) make(ctx context.Context, t job.Task, progress *teller) ([]job.Result, error) {
-	data, err := timed(ctx, c.cfg.JobTimeout, func(ctx context.Context) ([]byte, error) { return c.parts.open(ctx, t.Original) })
+	in, err := timed(ctx, c.cfg.JobTimeout, func(ctx context.Context) (job.Input, error) { return c.parts.open(ctx, t.Original, t.Recipe) })
 	if err != nil {
 		return nil, err
 	}
 	made, err := within(ctx, c.slots, jobs, c.cfg.JobTimeout, func(ctx context.Context) ([]Made, error) {
-		return c.parts.render(ctx, t.Original, data, t.Recipe, progress.rendering)
+		return c.parts.render(ctx, t.Original, in, t.Recipe, progress.rendering)
 	})
 	if err != nil {
 		return nil, err

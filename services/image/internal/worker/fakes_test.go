@@ -21,6 +21,8 @@ const digest = job.Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 type bench struct {
 	t *testing.T
 
+	layers  map[job.Digest][]byte // what overlays name
+	seen    job.Input             // by the last rendering
 	open    func(ctx context.Context) ([]byte, error)
 	render  func(ctx context.Context, v []recipe.Variant) ([]Rendered, error)
 	put     func(d job.Digest) error
@@ -28,6 +30,7 @@ type bench struct {
 
 	mu        sync.Mutex
 	inspected int
+	opened    []job.Digest // of layers
 	stored    []job.Digest
 	reports   []job.Report
 	publish   error
@@ -49,6 +52,16 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) Open(ctx context.Context, d job.Digest, limit int64) ([]byte, error) {
+	if data, is := b.layers[d]; is {
+		b.opened = append(b.opened, d)
+		if int64(len(data)) > limit {
+			return nil, fault.New(fault.Invalid, "IMAGE_TOO_LARGE", "too large")
+		}
+		if data == nil {
+			return nil, fault.New(fault.NotFound, "BLOB_NOT_FOUND", "no such blob")
+		}
+		return data, nil
+	}
 	if d != digest || limit != 1000 {
 		b.t.Errorf("asked for %s within %d bytes", d, limit)
 	}
@@ -72,7 +85,10 @@ func (b *bench) Inspect(context.Context, []byte) (job.Picture, error) {
 	return job.Picture{Format: "png", HasAlpha: true, Width: 7}, nil
 }
 
-func (b *bench) Render(ctx context.Context, _ job.Input, v []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+func (b *bench) Render(ctx context.Context, in job.Input, v []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
+	b.mu.Lock()
+	b.seen = in
+	b.mu.Unlock()
 	if tell != nil {
 		tell(job.Progress{Phase: "rendering", Percent: 40})
 	}

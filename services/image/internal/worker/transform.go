@@ -29,43 +29,45 @@ type Made struct {
 // Inspect says what a stored blob is. Fails as Originals.Open and Engine.Inspect do, and with fault.Unavailable when the node is busy.
 func (t *Transformer) Inspect(ctx context.Context, d job.Digest) (job.Picture, error) {
 	return within(ctx, t.looks, callers, t.timeout, func(ctx context.Context) (job.Picture, error) {
-		data, err := t.parts.open(ctx, d)
+		in, err := t.parts.open(ctx, d, recipe.Recipe{})
 		if err != nil {
 			return job.Picture{}, err
 		}
-		return t.parts.Engine.Inspect(ctx, data)
+		return t.parts.Engine.Inspect(ctx, in.Data)
 	})
 }
 
 // transform is one run of Transform.
 func (t *Transformer) transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
 	return within(ctx, t.slots, callers, t.timeout, func(ctx context.Context) ([]Made, error) {
-		data, err := t.parts.open(ctx, d)
+		in, err := t.parts.open(ctx, d, r)
 		if err != nil {
 			return nil, err
 		}
-		return t.parts.render(ctx, d, data, r, nil)
+		return t.parts.render(ctx, d, in, r, nil)
 	})
 }
 
 // Abilities says what the node can do. Nothing is worked on for it.
 func (t *Transformer) Abilities() job.Abilities { return t.parts.Abilities() }
 
-func (p Parts) open(ctx context.Context, d job.Digest) ([]byte, error) {
-	data, err := p.Originals.Open(ctx, d, p.Limit())
-	if err == nil {
-		p.Metrics.read(len(data))
+// open fetches an original, and what else a recipe needs.
+func (p Parts) open(ctx context.Context, d job.Digest, r recipe.Recipe) (in job.Input, err error) {
+	if in.Data, err = p.Originals.Open(ctx, d, p.Limit()); err != nil {
+		return in, err
 	}
-	return data, err
+	p.Metrics.read(len(in.Data))
+	in.Layers, err = p.layers(ctx, r)
+	return in, err
 }
 
 // render makes a recipe of an original; it is called within a slot.
-func (p Parts) render(ctx context.Context, d job.Digest, data []byte, r recipe.Recipe, tell func(job.Progress)) ([]Made, error) {
-	r, err := p.resolve(ctx, data, r)
+func (p Parts) render(ctx context.Context, d job.Digest, in job.Input, r recipe.Recipe, tell func(job.Progress)) ([]Made, error) {
+	r, err := p.resolve(ctx, in.Data, r)
 	if err != nil {
 		return nil, err
 	}
-	done, err := p.Engine.Render(ctx, job.Input{Data: data}, r.Variants, tell)
+	done, err := p.Engine.Render(ctx, in, r.Variants, tell)
 	if err != nil {
 		return nil, err
 	}
