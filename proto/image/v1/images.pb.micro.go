@@ -46,7 +46,8 @@ type ImagesService interface {
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
 	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
-	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may; NOT_FOUND with reason OVERLAY_NOT_FOUND
+	// and field violations when the image of an overlay is not there.
 	Create(ctx context.Context, in *CreateImageRequest, opts ...client.CallOption) (*CreateImageResponse, error)
 	// Get describes an image.
 	//
@@ -64,7 +65,8 @@ type ImagesService interface {
 	GetVariant(ctx context.Context, in *GetVariantRequest, opts ...client.CallOption) (*Result, error)
 	// Plan reads options of the URL grammar against an image: what a node would have to make, and under which key it is cached.
 	//
-	// Errors: NOT_FOUND; INVALID_ARGUMENT with field violations naming the option and its position.
+	// Errors: NOT_FOUND, with reason OVERLAY_NOT_FOUND when it is the image of an overlay; INVALID_ARGUMENT with field violations naming
+	// the option and its position.
 	Plan(ctx context.Context, in *PlanRequest, opts ...client.CallOption) (*PlanResponse, error)
 	// ListPresets gives the presets in force.
 	ListPresets(ctx context.Context, in *ListPresetsRequest, opts ...client.CallOption) (*ListPresetsResponse, error)
@@ -161,7 +163,8 @@ type ImagesHandler interface {
 	// Errors: NOT_FOUND when the blob is not stored; INVALID_ARGUMENT with reason UNSUPPORTED_FORMAT (not an image), BROKEN_IMAGE
 	// (damaged or cut off), IMAGE_TOO_LARGE (pixels, frames), UNKNOWN_PRESET, or with field violations (a bad recipe);
 	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED (the key came before with other content); UNAVAILABLE with reason
-	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may.
+	// BACKLOG_FULL and RetryInfo while the queue is away and as many jobs wait for it as may; NOT_FOUND with reason OVERLAY_NOT_FOUND
+	// and field violations when the image of an overlay is not there.
 	Create(context.Context, *CreateImageRequest, *CreateImageResponse) error
 	// Get describes an image.
 	//
@@ -179,7 +182,8 @@ type ImagesHandler interface {
 	GetVariant(context.Context, *GetVariantRequest, *Result) error
 	// Plan reads options of the URL grammar against an image: what a node would have to make, and under which key it is cached.
 	//
-	// Errors: NOT_FOUND; INVALID_ARGUMENT with field violations naming the option and its position.
+	// Errors: NOT_FOUND, with reason OVERLAY_NOT_FOUND when it is the image of an overlay; INVALID_ARGUMENT with field violations naming
+	// the option and its position.
 	Plan(context.Context, *PlanRequest, *PlanResponse) error
 	// ListPresets gives the presets in force.
 	ListPresets(context.Context, *ListPresetsRequest, *ListPresetsResponse) error

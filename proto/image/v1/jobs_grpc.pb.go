@@ -38,7 +38,7 @@ type JobsClient interface {
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
 	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
-	// away and as many jobs wait for it as may.
+	// away and as many jobs wait for it as may; NOT_FOUND with reason OVERLAY_NOT_FOUND when the image of an overlay is not there.
 	Create(ctx context.Context, in *CreateJobRequest, opts ...grpc.CallOption) (*Job, error)
 	// Get describes a job.
 	//
@@ -166,7 +166,7 @@ type JobsServer interface {
 	//
 	// Errors: NOT_FOUND when the image is not there; INVALID_ARGUMENT with reason UNKNOWN_PRESET or with field violations;
 	// FAILED_PRECONDITION with reason IDEMPOTENCY_KEY_REUSED; UNAVAILABLE with reason BACKLOG_FULL and RetryInfo while the queue is
-	// away and as many jobs wait for it as may.
+	// away and as many jobs wait for it as may; NOT_FOUND with reason OVERLAY_NOT_FOUND when the image of an overlay is not there.
 	Create(context.Context, *CreateJobRequest) (*Job, error)
 	// Get describes a job.
 	//

@@ -1313,7 +1313,8 @@ type Overlay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The image; its first frame is taken, upright.
 	ImageId string `protobuf:"bytes,1,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
-	// Set by the service, of image_id: the sha256 of the bytes that are meant, so that a result's key tells them.
+	// Set by the service in place of image_id: the sha256 of the bytes that are meant, so that a result's key tells them. Callers of
+	// Images and Jobs cannot set it; to Transformer it is the name of the image.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The text.
 	Text *Text `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
