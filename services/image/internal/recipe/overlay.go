@@ -180,7 +180,7 @@ func (o *options) overlay(s Overlay) {
 		}
 		o.text([]string{"w", "h"}[i], text)
 	}
-	o.gravity(s.Gravity)
+	o.gravity(s.Gravity, Point{}, nil)
 	o.number("x", s.X)
 	o.number("y", s.Y)
 	if s.Opacity != 100 {

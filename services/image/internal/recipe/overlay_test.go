@@ -158,7 +158,7 @@ func TestOverlaysAreCounted(t *testing.T) {
 }
 
 func TestOverlaid(t *testing.T) {
-	r := Recipe{[]Variant{{Name: "a", Steps: []Step{Blur{1}, Overlay{Image: "img_1"}}}, {Name: "b", Steps: []Step{Overlay{Image: "img_2"}, Overlay{Text: Text{Text: "x"}}}}}}
+	r := Recipe{[]Variant{{Name: "a", Steps: []Step{Blur{Sigma: 1}, Overlay{Image: "img_1"}}}, {Name: "b", Steps: []Step{Overlay{Image: "img_2"}, Overlay{Text: Text{Text: "x"}}}}}}
 	var paths []string
 	done := r.Overlaid(func(path string, s Overlay) Overlay {
 		if paths = append(paths, path+" "+s.Image); s.Image != "" {

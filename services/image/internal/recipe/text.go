@@ -126,7 +126,7 @@ func (p *parser) text(t part, value string, factor float64) Text {
 		p.wrong(l, "a text is written as l_text:sans_40:Hello or l_text:DejaVu Sans_40_bold_center:Hello is")
 		return Text{}
 	}
-	out := Text{Font: p.percent(l, words[0]), Size: p.length(l.of(words[1]), factor)}
+	out := Text{Font: p.percent(l, words[0]), Size: p.scaled(l.of(words[1]), factor)}
 	if out.Font == "" {
 		p.wrong(l, "the font is missing, as in l_text:sans_40:Hello")
 	}
@@ -148,7 +148,7 @@ func (p *parser) text(t part, value string, factor float64) Text {
 	out.Text = p.decoded(l, said)
 	out.Color, out.Background = p.color(t.options["co"]), p.color(t.options["b"])
 	if o, ok := t.options["w"]; ok {
-		if out.Width = p.length(o, factor); out.Width == 0 && integers.MatchString(o.value) {
+		if out.Width = p.scaled(o, factor); out.Width == 0 && integers.MatchString(o.value) {
 			p.wrong(o, "0 is not within 1..%d", MaxSide)
 		}
 	}
@@ -158,7 +158,7 @@ func (p *parser) text(t part, value string, factor float64) Text {
 	return out
 }
 
-func (p *parser) length(o option, factor float64) int {
+func (p *parser) scaled(o option, factor float64) int {
 	return int(float64(p.integer(o))*factor + 0.5)
 }
 
