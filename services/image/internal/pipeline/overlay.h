@@ -37,7 +37,4 @@ enum { CT_TOO_LARGE = 1, CT_STOPPED };
 // measured.
 int ct_write(const ct_text *t, gint64 most, ct_reins *r, int *w, int *h, VipsImage **out);
 
-// The fonts' families, in no order; each is g_free'd, and so is the list.
-char **ct_families(int *n);
-
 #endif

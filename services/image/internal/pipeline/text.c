@@ -19,18 +19,6 @@ static PangoFontMap *fonts(void) {
 	return pango_cairo_font_map_new();
 }
 
-char **ct_families(int *n) {
-	PangoFontMap *map = fonts();
-	PangoFontFamily **all;
-	pango_font_map_list_families(map, &all, n);
-	char **names = g_new0(char *, *n + 1);
-	for (int i = 0; i < *n; i++)
-		names[i] = g_strdup(pango_font_family_get_name(all[i]));
-	g_free(all);
-	g_object_unref(map);
-	return names;
-}
-
 static PangoLayout *lay_out(PangoContext *context, const ct_text *t) {
 	// Without hints a text is the same at every size, but for its scale.
 	cairo_font_options_t *options = cairo_font_options_create();

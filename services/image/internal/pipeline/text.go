@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"slices"
-	"sync"
 	"unsafe"
 
 	"calotype/kit/fault"
@@ -18,24 +17,9 @@ const MissingFonts = "FONTS_MISSING"
 // maxText is how many pixels a text may take: so many are drawn, by letters of any size, within what a call may go on once it is stopped.
 const maxText = 8e6
 
-// Fonts names the families that texts can be written in, ordered. They are looked for once.
-func Fonts() []string { return slices.Clone(families()) }
-
-var families = sync.OnceValue(func() (names []string) {
-	var n C.int
-	list := C.ct_families(&n)
-	defer C.g_free(C.gpointer(unsafe.Pointer(list)))
-	for _, name := range unsafe.Slice(list, int(n)) {
-		names = append(names, C.GoString(name))
-		C.g_free(C.gpointer(unsafe.Pointer(name)))
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-})
-
 // text writes a text for a picture of a size.
 func (o *overlays) text(s recipe.Overlay, a *arena, under size) picture {
-	if len(families()) == 0 {
+	if len(fonts()) == 0 {
 		a.err = fault.New(fault.Invalid, MissingFonts, "this node has no fonts: no text can be written")
 		return picture{a: a}
 	}

@@ -175,12 +175,6 @@ func TestTextIsBounded(t *testing.T) {
 	}
 }
 
-func TestFonts(t *testing.T) {
-	if all := Fonts(); len(all) == 0 || !strings.Contains(strings.Join(all, ","), "DejaVu Sans") {
-		t.Errorf("found %q", all)
-	}
-}
-
 func BenchmarkText(b *testing.B) {
 	e := engine(b)
 	data := encode(b, plain(800, 600, green))
