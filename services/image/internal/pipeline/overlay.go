@@ -92,7 +92,7 @@ func (r *run) overlay(i int, s recipe.Overlay, c canvas) canvas {
 	if !top.ok() || !c.ok() {
 		return c
 	}
-	under := c.picture
+	under := c.resize(c.stands) // which it is, unless the picture is only to be measured
 	switch {
 	case s.Mask:
 		under = under.addAlpha()
