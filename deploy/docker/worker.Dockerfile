@@ -21,7 +21,7 @@ FROM ${RUNTIME_IMAGE}
 # AVIF is written by aom and read by dav1d or aom, HEIC is read by libde265: libheif takes them from plug-ins, which are not installed by themselves.
 RUN --mount=type=cache,id=calotype-apt,target=/var/cache/apt,sharing=locked \
     rm -f /etc/apt/apt.conf.d/docker-clean && apt-get -qq update \
- && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends libvips42t64 libjemalloc2 \
+ && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends libvips42t64 libjemalloc2 fonts-dejavu-core \
       libheif-plugin-aomenc libheif-plugin-aomdec libheif-plugin-dav1d libheif-plugin-libde265 >/dev/null \
  && ln -s "$(find /usr/lib -name libjemalloc.so.2)" /usr/lib/libjemalloc.so.2 \
  && rm -rf /var/lib/apt/lists/* /var/log/*

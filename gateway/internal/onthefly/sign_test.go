@@ -1,6 +1,8 @@
 package onthefly
 
 import (
+	"net/url"
+	"strings"
 	"testing"
 
 	"calotype/kit/fault"
@@ -57,6 +59,26 @@ func TestParse(t *testing.T) {
 	for _, path := range []string{"", "w_1/", ".webp", "w_1/.webp"} {
 		if _, err := parse(path); !fault.Is(err, fault.NotFound) {
 			t.Errorf("parse(%s) gave %v", path, err)
+		}
+	}
+}
+
+// A text of an overlay reaches the recipe as it was signed, whatever it holds: an address is a path that is encoded once.
+func TestTextsSurviveAddresses(t *testing.T) {
+	keys := Keys{[]byte("0123456789abcdef")}
+	for _, options := range []string{"l_text:DejaVu Sans_40:a%2Cb%2Fc%25_.é😀", "l_text:sans_40:b64:SGVsbG8sIHdvcmxk,w_5"} {
+		path := options + "/img_1.webp"
+		address := (&url.URL{Path: Prefix + keys.Sign(path)}).EscapedPath()
+		arrived, err := url.ParseRequestURI(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := keys.Verify(strings.TrimPrefix(arrived.Path, Prefix))
+		if err != nil || got != path {
+			t.Errorf("%s arrives as %q, %v", address, got, err)
+		}
+		if a, err := parse(got); err != nil || a.options != options || a.id != "img_1" {
+			t.Errorf("%s is taken for %+v, %v", address, a, err)
 		}
 	}
 }

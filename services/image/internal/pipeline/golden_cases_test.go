@@ -28,6 +28,9 @@ func (c goldenCase) bound() gap {
 var elsewhere = map[string]string{
 	"f_auto": "a request's Accept header decides it",
 	"f_json": "it is no picture",
+	"l":      "another image, or the machine's fonts, would be part of it: the tests of overlays look at every pixel",
+	"o":      "it goes with l_",
+	"co":     "it goes with l_",
 }
 
 // goldenCases has each word of the grammar, in what is made of a chart where nothing else is needed.
