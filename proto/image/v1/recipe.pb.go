@@ -1679,7 +1679,7 @@ type Output struct {
 	// What shows through where the format has no transparency, and what pad fills with: "rrggbb" or "rrggbbaa" in hexadecimal, or
 	// "transparent". Empty means "ffffff" for formats with no transparency, else "transparent".
 	Background string `protobuf:"bytes,4,opt,name=background,proto3" json:"background,omitempty"`
-	// True encodes without loss, for webp and avif.
+	// True encodes without loss, for webp, avif and jxl.
 	Lossless bool `protobuf:"varint,5,opt,name=lossless,proto3" json:"lossless,omitempty"`
 	// True for a picture that is shown coarsely first: a progressive jpeg, an interlaced png.
 	Progressive bool `protobuf:"varint,6,opt,name=progressive,proto3" json:"progressive,omitempty"`

@@ -29,6 +29,8 @@ func (e *Engine) formats(found Capabilities) []job.Format {
 		f := of(name)
 		if f.Read = slices.Contains(found.Load, name); !f.Read {
 			f.Reason = missing("read", found)
+		} else if slices.Contains(probe.Guarded(), name) && !slices.Contains(e.allowed, name) {
+			f.Read, f.Reason = false, "not read: the setting worker.formats does not allow it"
 		}
 	}
 	for name, c := range codecs {

@@ -47,7 +47,7 @@ func version() string {
 var capabilities = sync.OnceValue(func() (found Capabilities) {
 	found.Version = version()
 	samples := map[string][]byte{probe.HEIC: sampleHEIC, probe.AVIF: sampleAVIF}
-	for _, f := range []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.GIF, recipe.AVIF} {
+	for _, f := range []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.GIF, recipe.AVIF, recipe.JXL, recipe.TIFF} {
 		if data := black(f, recipe.Output{}); data != nil {
 			found.Save = append(found.Save, string(f))
 			samples[string(f)] = data
@@ -62,10 +62,13 @@ var capabilities = sync.OnceValue(func() (found Capabilities) {
 	if data := black(recipe.PNG, recipe.Output{Palette: true}); len(data) > pngKind {
 		found.Palette = data[pngKind] == pngPalette // built without a quantizer, libvips writes all colours and says nothing
 	}
-	name := C.CString("tiffload_buffer")
-	defer C.free(unsafe.Pointer(name))
-	if C.ct_has(name) != 0 {
-		found.Load = append(found.Load, probe.TIFF)
+	found.Load = append(found.Load, probe.BMP)
+	for _, f := range []string{probe.TIFF, probe.JXL, probe.SVG, probe.PDF} {
+		name := C.CString(f + "load_buffer")
+		if C.ct_has(name) != 0 {
+			found.Load = append(found.Load, f)
+		}
+		C.free(unsafe.Pointer(name))
 	}
 	return found
 })
@@ -84,8 +87,8 @@ func black(f recipe.Format, o recipe.Output) []byte {
 }
 
 // readable decodes all of a still, or of one page.
-func readable(data []byte, page int) bool {
-	h, err := probe.Read(data)
+func readable(data []byte, page int, allowed ...string) bool {
+	h, err := probe.Read(data, allowed...)
 	if err != nil {
 		return false
 	}

@@ -25,6 +25,8 @@ import (
 // Config configures an Engine.
 type Config struct {
 	Limits Limits `koanf:"limits"`
+	// Formats are the guarded ones that are allowed.
+	Formats Formats `koanf:"-"`
 	// Observe is told what an operation took: "inspect" and "decode" with the original's format, "encode" with the result's.
 	Observe func(op, format string, took time.Duration) `koanf:"-"`
 }
@@ -32,6 +34,7 @@ type Config struct {
 // Engine works on pictures. Its methods may be called concurrently; each call uses one core.
 type Engine struct {
 	limits  Limits
+	allowed Formats
 	observe func(op, format string, took time.Duration)
 }
 
@@ -48,10 +51,14 @@ func New(cfg Config) (*Engine, error) {
 	if bad := cfg.Limits.Validate(); len(bad) > 0 {
 		return nil, &fault.Error{Kind: fault.Invalid, Message: "the engine's limits", Fields: bad}
 	}
+	if bad := cfg.Formats.Validate(); len(bad) > 0 {
+		return nil, &fault.Error{Kind: fault.Invalid, Message: "the formats that are allowed", Fields: bad}
+	}
 	if err := start(); err != nil {
 		return nil, err
 	}
-	e := &Engine{limits: cfg.Limits, observe: cfg.Observe}
+	cfg.Formats.allow()
+	e := &Engine{limits: cfg.Limits, allowed: cfg.Formats, observe: cfg.Observe}
 	if e.observe == nil {
 		e.observe = func(string, string, time.Duration) {}
 	}
@@ -95,7 +102,7 @@ func (e *Engine) admit(data []byte) (probe.Header, error) {
 	if int64(len(data)) > int64(e.limits.Bytes) {
 		return probe.Header{}, e.limits.admit(probe.Header{}, len(data))
 	}
-	h, err := probe.Read(data)
+	h, err := probe.Read(data, e.allowed...)
 	if err != nil {
 		return h, err
 	}
@@ -108,6 +115,9 @@ func (e *Engine) admit(data []byte) (probe.Header, error) {
 // describe takes the decoder's word where it knows more than the outline.
 func describe(src picture, h probe.Header, bytes int) job.Picture {
 	s := src.size()
+	if h.Format == probe.PDF {
+		h.Frames = src.pages()
+	}
 	pic := job.Picture{Format: h.Format, ContentType: h.ContentType, Width: s.w, Height: s.h, Pages: h.Frames,
 		HasAlpha: src.hasAlpha(), Orientation: src.orientation(), Size: int64(bytes)}
 	if pic.Orientation >= 5 {
@@ -127,7 +137,7 @@ type reading struct {
 // open opens an original; pixels are decoded when they are read. The bytes stay where they are until pin lets go.
 func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how reading) picture {
 	format := map[string]C.int{probe.JPEG: C.CT_JPEG, probe.PNG: C.CT_PNG, probe.WebP: C.CT_WEBP, probe.GIF: C.CT_GIF,
-		probe.AVIF: C.CT_HEIF, probe.HEIC: C.CT_HEIF, probe.TIFF: C.CT_TIFF}[h.Format]
+		probe.JXL: C.CT_JXL, probe.AVIF: C.CT_HEIF, probe.HEIC: C.CT_HEIF, probe.TIFF: C.CT_TIFF}[h.Format]
 	if how.scale == 0 {
 		how.scale = 1
 	}
@@ -135,6 +145,9 @@ func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how readin
 		data = probe.WithoutText(data)
 	}
 	pin.Pin(&data[0])
+	if drawn(h.Format) || h.Format == probe.BMP {
+		return drawing(a, data, h, how)
+	}
 	var out *C.VipsImage
 	return a.own(C.ct_load(format, unsafe.Pointer(&data[0]), C.size_t(len(data)), C.int(max(1, how.shrink)), C.double(how.scale),
 		C.int(how.page), C.int(how.frames), flag(greedy(h)), a.reins.c, &out), out, "open "+h.Format)
@@ -143,7 +156,7 @@ func open(a *arena, pin *runtime.Pinner, data []byte, h probe.Header, how readin
 // greedy reports whether the first row of an original costs the whole of it, while its bytes are still read bit by bit: the scans of a
 // progressive JPEG, the tiles of an HEIC.
 func greedy(h probe.Header) bool {
-	return h.Format == probe.JPEG && h.Scans > 1 || h.Format == probe.HEIC || h.Format == probe.AVIF
+	return h.Format == probe.JPEG && h.Scans > 1 || h.Format == probe.HEIC || h.Format == probe.JXL || h.Format == probe.AVIF
 }
 
 // refusal classifies what went wrong while a file was read: with the outline in order, it is the content.

@@ -189,10 +189,10 @@ func TestCapabilities(t *testing.T) {
 	if err != nil || !strings.HasPrefix(c.Version, "8.") {
 		t.Fatal(c, err)
 	}
-	if got := strings.Join(c.Save, " "); got != "jpeg png webp gif avif json" {
+	if got := strings.Join(c.Save, " "); got != "jpeg png webp gif avif jxl tiff json" {
 		t.Errorf("writes %s", got)
 	}
-	if got := strings.Join(c.Load, " "); got != "jpeg png webp gif avif heic tiff" {
+	if got := strings.Join(c.Load, " "); got != "jpeg png webp gif avif heic bmp tiff jxl svg pdf" {
 		t.Errorf("reads %s", got)
 	}
 }

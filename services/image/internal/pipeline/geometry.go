@@ -168,6 +168,8 @@ type forecast struct {
 	// Resize, when nothing before it counts in pixels of the original.
 	enough float64
 	first  size // what that Resize makes of all of the original, when it does that
+	// wished is the same where it is more than 1: a drawing is made at this scale.
+	wished float64
 	// trims is true when sizes are only known once there are pixels: they may then be smaller, or of another aspect ratio.
 	trims bool
 	// streams is true when the steps can work on rows as they come, from top to bottom.
@@ -185,7 +187,8 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			s = s.Meant()
 			whole := scaled(s, before)
 			if free {
-				f.enough = min(1, reserve*max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h)))
+				f.wished = reserve * max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h))
+				f.enough = min(1, f.wished)
 				if reserve == 1 && s.Mode != recipe.Scale && f.enough < 1 {
 					f.first = whole
 				}

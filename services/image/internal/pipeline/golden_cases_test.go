@@ -28,6 +28,8 @@ func (c goldenCase) bound() gap {
 var elsewhere = map[string]string{
 	"f_auto": "a request's Accept header decides it",
 	"f_json": "it is no picture",
+	"f_jxl":  "TestJXLAndTIFF: it is read where it is allowed only",
+	"f_tiff": "TestJXLAndTIFF: to the bit",
 	"l":      "another image, or the machine's fonts, would be part of it: the tests of overlays look at every pixel",
 	"o":      "it goes with l_",
 	"co":     "it goes with l_",

@@ -19,7 +19,7 @@ func decodeGIF(t *testing.T, data []byte) *gif.GIF {
 	return g
 }
 
-var everyFormat = []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.AVIF, recipe.GIF}
+var everyFormat = []recipe.Format{recipe.JPEG, recipe.PNG, recipe.WebP, recipe.AVIF, recipe.GIF, recipe.JXL, recipe.TIFF}
 
 // traces are what gives away that a file still carries something of the original's: EXIF and its maker, XMP, a profile.
 var traces = []string{"Exif", "EXIF", "eXIf", "http://ns.adobe.com", "<x:xmpmeta", "ICC_PROFILE", "iCCP", "ICCP", "Photoshop", "CALOTYPE-FOREIGN"}

@@ -73,6 +73,8 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	switch {
 	case p.format == recipe.JSON:
 		p.enough, p.first = measured(v.Steps, p.from), size{}
+	case drawn(j.header.Format):
+		p.enough, p.first = j.engine.limits.scaleOf(p.forecast, p.from), size{}
 	case v.Output.Scaling == recipe.Best:
 		p.enough, p.first = min(1, reserve*p.enough), size{}
 	}

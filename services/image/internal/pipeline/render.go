@@ -46,10 +46,11 @@ func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Var
 	if err != nil {
 		return nil, err
 	}
-	h, err := probe.Read(data)
+	h, err := probe.Read(data, e.allowed...)
 	if err != nil {
 		return nil, err
 	}
+	h.Frames = max(h.Frames, pic.Pages) // a document's are counted by its renderer
 	r, release := hold(ctx)
 	defer release()
 	j := &call{engine: e, ctx: ctx, data: data, header: h, reins: r, results: make([]Rendered, len(variants)),
@@ -170,6 +171,8 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 func (j *call) reading(page int, scale float64, frames int) reading {
 	how := reading{shrink: 1, scale: 1, page: page, frames: 1}
 	switch {
+	case drawn(j.header.Format):
+		how.scale = scale
 	case frames > 1:
 		how.frames = -1
 	case j.header.Format == probe.JPEG:
@@ -208,6 +211,9 @@ func (j *call) variant(p plan, base []canvas, streams bool) error {
 	var done []picture
 	for _, c := range base {
 		c.picture = c.in(a)
+		if drawn(j.header.Format) { // for another variant it may have been made larger
+			c.picture, c.span = c.resize(size{whole(float64(c.stands.w) * p.enough), whole(float64(c.stands.h) * p.enough)}), extent{}
+		}
 		done = append(done, r.apply(c))
 	}
 	out := done[0].size()
@@ -238,7 +244,7 @@ func (j *call) explain(a *arena, base []canvas, p plan, streams bool) error {
 		return stopped(j.ctx)
 	case fault.As(err) != nil:
 		return &VariantError{p.Name, err}
-	case streams && !readable(j.data, p.page):
+	case streams && !readable(j.data, p.page, j.engine.allowed...):
 		return refusal(j.ctx, err)
 	}
 	return &VariantError{p.Name, fault.Wrap(err, fault.Internal, "ENCODE_FAILED", "the result could not be encoded as %s", p.format)}

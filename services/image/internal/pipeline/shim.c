@@ -35,6 +35,7 @@ int ct_start(void) {
 	vips_operation_block_set("VipsForeignLoad", TRUE);
 	for (size_t i = 0; i < G_N_ELEMENTS(loaders); i++)
 		vips_operation_block_set(loaders[i], FALSE);
+	vips_operation_block_set("VipsForeignSaveJxl", FALSE); // libvips has all of libjxl for untrusted; what is written is ours
 	return 0;
 }
 
@@ -45,6 +46,7 @@ int ct_has(const char *operation) { return vips_type_find("VipsOperation", opera
 static int load_between(int format, VipsSource *in, int shrink, VipsImage **out) {
 	switch (format) {
 	case CT_JPEG: return vips_jpegload_source(in, out, "shrink", shrink, "unlimited", TRUE, READ, NULL);
+	case CT_JXL: return vips_jxlload_source(in, out, READ, NULL);
 	case CT_HEIF: return vips_heifload_source(in, out, READ, NULL);
 	}
 	vips_error("calotype", "no loader %d", format);
@@ -104,6 +106,12 @@ static int save_webp(VipsImage *in, const ct_output *o, ct_reins *r, void **data
 	return result;
 }
 
+// libjxl's scale by cjxl's formula for qualities, and no further than every libjxl goes.
+static double distance(int quality) {
+	double d = quality >= 30 ? 0.1 + (100 - quality) * 0.09 : 53.0 / 3000 * quality * quality - 23.0 / 20 * quality + 25;
+	return VIPS_CLIP(0, d, 15);
+}
+
 #define SUBSAMPLE (o->subsampled ? VIPS_FOREIGN_SUBSAMPLE_ON : VIPS_FOREIGN_SUBSAMPLE_OFF)
 
 int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t *size) {
@@ -119,6 +127,9 @@ int ct_save(VipsImage *in, const ct_output *o, ct_reins *r, void **data, size_t 
 	case CT_HEIF:
 		return vips_heifsave_buffer(in, data, size, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", o->quality,
 			"effort", o->effort, "lossless", o->lossless, "bitdepth", 8, "subsample_mode", SUBSAMPLE, STRIP, NULL);
+	case CT_TIFF: return vips_tiffsave_buffer(in, data, size, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE,
+			"predictor", VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, STRIP, NULL);
+	case CT_JXL: return vips_jxlsave_buffer(in, data, size, "distance", distance(o->quality), "effort", o->effort, "lossless", o->lossless, STRIP, NULL);
 	}
 	vips_error("calotype", "no saver %d", o->format);
 	return -1;

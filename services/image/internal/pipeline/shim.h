@@ -10,7 +10,7 @@
 #include "reins.h"
 #include "round.h"
 
-enum { CT_JPEG, CT_PNG, CT_WEBP, CT_GIF, CT_HEIF, CT_TIFF };
+enum { CT_JPEG, CT_PNG, CT_WEBP, CT_GIF, CT_HEIF, CT_TIFF, CT_JXL, CT_SVG, CT_PDF };
 
 typedef struct {
 	int format;

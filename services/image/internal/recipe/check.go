@@ -65,8 +65,8 @@ func checkOutput(o Output) []fault.Field {
 		c.fault("format", "%s", wrongWord("format", string(o.Format), formats))
 	case o.Quality != 0 && !o.Format.Lossy():
 		c.fault("quality", "%s takes no quality", o.Format)
-	case o.Lossless && o.Format != WebP && o.Format != AVIF:
-		c.fault("lossless", "lossless is for webp and avif, not for %s", o.Format)
+	case o.Lossless && !o.Format.Exact():
+		c.fault("lossless", "lossless is for webp, avif and jxl, not for %s", o.Format)
 	case o.Lossless && o.Format == AVIF && o.Chroma == Chroma420:
 		c.fault("chroma", "what is lossless keeps the colour differences of each pixel")
 	case o.Progressive && !o.Format.Interlaces():

@@ -6,6 +6,7 @@ import "math"
 const (
 	MaxAVIFPixels = 12_500_000
 	MaxWebPPixels = 40_000_000
+	MaxJXLPixels  = 6_000_000
 )
 
 // holds reports whether a format takes what a variant of this original comes to. It says yes where the original's size is not known.
@@ -14,6 +15,8 @@ func (f Format) holds(v Variant, src Source) bool {
 	switch f {
 	case AVIF:
 		return w*h <= MaxAVIFPixels
+	case JXL:
+		return w*h <= MaxJXLPixels
 	case WebP:
 		return w*h <= MaxWebPPixels && max(w, h) <= maxWebPSide
 	}

@@ -46,19 +46,22 @@ func FromExtension(extension string) (Format, error) {
 }
 
 func formatOf(word string) (Format, bool) {
-	if word == "jpg" {
+	switch word {
+	case "jpg":
 		return JPEG, true
+	case "tif":
+		return TIFF, true
 	}
 	return Format(word), member(word, formats)
 }
 
 // fromAccept picks the smallest format that the Accept header names: avif, webp, else what every client shows. Only a format
-// named outright counts: "image/*" and "*/*" come from clients that show neither. A higher q wins; at the same q, the
+// named outright counts: "image/*" and "*/*" come from clients that show neither. jxl is for who asks for nothing else as much. A higher q wins; at the same q, the
 // smaller. What moves stays moving: webp, else gif. A format that cannot hold so large a result is passed over.
 func (v Variant) fromAccept(accept string, src Source) Format {
 	moving := src.Pages > 1 && (src.Format == "gif" || src.Format == "webp") && v.Output.Page == 0
 	best, weight := src.fallback(moving), 0.0
-	for _, f := range []Format{AVIF, WebP} {
+	for _, f := range []Format{AVIF, WebP, JXL} {
 		if moving && f == AVIF || !f.holds(v, src) {
 			continue
 		}

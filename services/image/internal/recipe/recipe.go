@@ -125,6 +125,8 @@ const (
 	WebP     Format = "webp"
 	AVIF     Format = "avif"
 	GIF      Format = "gif"
+	JXL      Format = "jxl"
+	TIFF     Format = "tiff"
 	JSON     Format = "json" // what there is to say of the original and the picture
 
 	// Negotiated is decided by a request's Accept header; see Variant.Negotiate. No job can have it.
@@ -146,7 +148,10 @@ func (f Format) Shown() bool { return member(string(f), shown) }
 func (f Format) Transparent() bool { return f != JPEG }
 
 // Lossy reports whether the format takes a quality.
-func (f Format) Lossy() bool { return f == JPEG || f == WebP || f == AVIF }
+func (f Format) Lossy() bool { return f == JPEG || f == WebP || f == AVIF || f == JXL }
+
+// Exact reports whether the format may be told to lose nothing.
+func (f Format) Exact() bool { return f == WebP || f == AVIF || f == JXL }
 
 // Output is how a result is encoded. Quality 0 is the format's default.
 type Output struct {

@@ -10,6 +10,7 @@ import (
 const (
 	DefaultQuality     = 80
 	DefaultAVIFQuality = 55
+	DefaultJXLQuality  = 75
 )
 
 // maxWebPSide is what the format's 14 bits can hold.
@@ -68,7 +69,7 @@ func (v Variant) fill(src Source) Variant {
 	if o.Format == Original {
 		o.Format = src.output()
 	}
-	if o.Format != WebP && o.Format != AVIF {
+	if !o.Format.Exact() {
 		o.Lossless = false
 	}
 	switch {
@@ -76,6 +77,8 @@ func (v Variant) fill(src Source) Variant {
 		o.Quality = 0
 	case o.Quality == 0 && o.Format == AVIF:
 		o.Quality = DefaultAVIFQuality
+	case o.Quality == 0 && o.Format == JXL:
+		o.Quality = DefaultJXLQuality
 	case o.Quality == 0:
 		o.Quality = DefaultQuality
 	}

@@ -14,7 +14,7 @@ var (
 	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "thumb", "crop"}
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
 	shown     = []string{"jpeg", "png", "webp", "avif", "gif"}
-	formats   = append(slices.Clone(shown), "json")
+	formats   = append(slices.Clone(shown), "jxl", "tiff", "json")
 	turns     = []string{"90", "180", "270", "hflip", "vflip"}
 	chromas   = []string{"420", "444"}
 

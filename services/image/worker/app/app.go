@@ -15,6 +15,7 @@ import (
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/app/queue"
 	"calotype/services/image/internal/blobclient"
+	"calotype/services/image/internal/isolation"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/originals"
 	"calotype/services/image/internal/pipeline"
@@ -60,6 +61,9 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	pictures, shut, err := decode(cfg, host, o, metrics.Engine)
 	if err != nil {
 		return nil, err
+	}
+	if len(cfg.Worker.Formats) > 0 && cfg.Worker.Isolation.Mode != isolation.Process {
+		host.Log.Warn("originals are taken whose decoders are not made for strangers' files, and decoded in this process: see worker.isolation", "formats", cfg.Worker.Formats)
 	}
 	kept, err := originals.New(cfg.Worker.Originals, o.blobs, host.Metrics, host.Log)
 	if err != nil {

@@ -22,6 +22,7 @@ type WorkerConfig struct {
 	Originals     originals.Config `koanf:"originals"`
 	Isolation     isolation.Config `koanf:",squash"`
 	Limits        pipeline.Limits  `koanf:"limits" live:"true"`
+	Formats       pipeline.Formats `koanf:"formats" doc:"formats of originals that are taken beside jpeg, png, webp, gif, avif, heic, tiff and bmp, though their decoders are not made for strangers' files: jxl, svg, pdf"`
 }
 
 // DefaultConfig works with every CPU, and takes its tasks from a file below the working directory.

@@ -74,7 +74,7 @@ func decode(cfg Config, host *boot.Host, o options, observe func(op, format stri
 }
 
 // engineConfig is what the engine goes by, wherever it is.
-func engineConfig(c Config) pipeline.Config { return pipeline.Config{Limits: c.Worker.Limits} }
+func engineConfig(c Config) pipeline.Config { return pipeline.Config{Limits: c.Worker.Limits, Formats: c.Worker.Formats} }
 
 // wrapped is an engine that something was made of.
 type wrapped struct {
