@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"calotype/cmd/calotype/internal/rest"
+	"calotype/cmd/calotype/internal/suite"
+	"calotype/kit/boot"
 	worker "calotype/services/image/worker/app"
 )
 
@@ -26,18 +28,24 @@ type finding struct {
 }
 
 func newDoctor(e *env) *cobra.Command {
-	var data string
+	var data, file string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at this machine and at the server, and say what is wrong; exits 1 when something is",
 		Args:  args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg := suite.DefaultConfig(data)
 			findings := append(here(), folder(data))
-			findings = append(findings, e.there(cmd.Context())...)
-			return e.tell(findings)
+			if err := cfg.Load(file); err != nil {
+				findings = append(findings, finding{"settings", "bad", err.Error()})
+			}
+			there := e.there(cmd.Context())
+			findings = append(findings, machine(cfg, data, len(there) > 1)...)
+			return e.tell(append(findings, there...))
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "data", "the data folder of `calotype up`")
+	cmd.Flags().StringVar(&file, "config", os.Getenv(boot.EnvPrefix+"CONFIG"), "a YAML file of settings (CALOTYPE_CONFIG)")
 	return cmd
 }
 
@@ -47,10 +55,15 @@ func here() []finding {
 	return []finding{
 		{"calotype", "ok", fmt.Sprintf("%s, %s, %s/%s, %d CPUs", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},
 		{"libvips", "ok", c.Version},
-		{"reads", "ok", strings.Join(c.Load, " ")},
+		formats("reads", c.Load, "jpeg", "png", "webp", "gif", "avif", "heic", "tiff"),
 		formats("writes", c.Save, "jpeg", "png", "webp", "avif", "gif"),
 		sandbox(),
 	}
+}
+
+// packages are Debian's that bring what a libvips may be without. What is not here comes with libvips itself, or not at all.
+var packages = map[string]string{
+	"reads avif": "libheif-plugin-dav1d", "reads heic": "libheif-plugin-libde265", "writes avif": "libheif-plugin-aomenc",
 }
 
 func formats(subject string, have []string, want ...string) finding {
@@ -61,7 +74,13 @@ func formats(subject string, have []string, want ...string) finding {
 		}
 	}
 	if len(missing) > 0 {
-		return finding{subject, "bad", fmt.Sprintf("%s, but not %s: this libvips was built without", strings.Join(have, " "), strings.Join(missing, " "))}
+		text := fmt.Sprintf("%s, but not %s: this libvips was built without", strings.Join(have, " "), strings.Join(missing, " "))
+		for _, f := range missing {
+			if p := packages[subject+" "+f]; p != "" {
+				text += fmt.Sprintf("; on Debian 13 %s brings %s", p, f)
+			}
+		}
+		return finding{subject, "bad", text}
 	}
 	return finding{subject, "ok", strings.Join(have, " ")}
 }
@@ -118,7 +137,19 @@ func (e *env) there(ctx context.Context) []finding {
 		}
 		out = append(out, finding{name, state, text})
 	}
-	return append(out, e.fleet(ctx, c)...)
+	out = append(out, e.fleet(ctx, c)...)
+	can, err := c.Capabilities(ctx)
+	if err != nil {
+		return append(out, finding{"engine", "note", "no worker tells what it can do: " + err.Error()})
+	}
+	var not []string
+	for _, f := range can.GetFormats() {
+		if !f.GetRead() && !f.GetWritten() {
+			not = append(not, f.GetName())
+		}
+	}
+	return append(out, finding{"engine", "ok", fmt.Sprintf("%s, version %s, isolation %s, %d fonts; neither read nor written: %s", can.GetLibrary(),
+		can.GetEngineVersion(), can.GetIsolation(), len(can.GetFonts()), orDash(strings.Join(not, " ")))})
 }
 
 // fleet counts the nodes of each service: one without any cannot be called.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"calotype/kit/health"
+	imagev1 "calotype/proto/image/v1"
 )
 
 // Node is one service of one process.
@@ -57,6 +58,12 @@ func (c *Client) Ready(ctx context.Context) (health.Report, error) {
 	}
 	defer resp.Body.Close()
 	return out, json.NewDecoder(resp.Body).Decode(&out)
+}
+
+// Capabilities asks a worker what it can do.
+func (c *Client) Capabilities(ctx context.Context) (*imagev1.CapabilitiesResponse, error) {
+	out := new(imagev1.CapabilitiesResponse)
+	return out, c.get(ctx, "/v1/capabilities", nil, out)
 }
 
 func (c *Client) getJSON(ctx context.Context, path string, into any) error {
