@@ -170,7 +170,11 @@ func TestCascade(t *testing.T) {
 		for i, r := range many {
 			want := whole.reduced(r.Width, r.Height)
 			together, alone := psnr(t, want, lightOf(e.look(t, r))), psnr(t, want, lightOf(e.look(t, e.make(t, data, set[i]))))
-			if together < min(alone-0.1, 48) {
+			enough := 49.0 // where JPEG at quality 80 comes to 37
+			if name != "photo" && name != "odd" {
+				enough = 44
+			}
+			if together < min(alone-0.1, enough) {
 				t.Errorf("%s, %d wide: %.2f dB in a set, %.2f alone", name, r.Width, together, alone)
 			}
 		}
