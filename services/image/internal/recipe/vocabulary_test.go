@@ -16,7 +16,7 @@ func TestVocabulary(t *testing.T) {
 			t.Errorf("%s has only %v", o.Option, o.Words)
 		}
 		for _, w := range o.Words {
-			_, fields := parse(o.Option + "_" + w)
+			_, fields := new(parser).parse(o.Option + "_" + w)
 			for _, f := range fields {
 				if strings.Contains(f.Message, "there is no") {
 					t.Errorf("%s_%s: %s", o.Option, w, f.Message)
