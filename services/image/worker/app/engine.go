@@ -56,6 +56,8 @@ func (e *engine) Inspect(ctx context.Context, data []byte) (Picture, error) {
 // abilities is what the engine can do.
 func (e *engine) abilities() job.Abilities { return e.now.Load().Abilities() }
 
+func (e *engine) calls() int64 { return e.used.Load() }
+
 // limit is the most bytes of an original.
 func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 

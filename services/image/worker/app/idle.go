@@ -15,7 +15,7 @@ const pause = 5 * time.Second
 
 // release gives memory back to the system once a node has nothing to do. By themselves neither Go nor the C library does it: the one
 // gives back over minutes, the other only the end of its heap.
-func release(ctx context.Context, w *worker.Worker, e *engine, kept *originals.Store) error {
+func release(ctx context.Context, w *worker.Worker, e decoder, kept *originals.Store) error {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	var used, bytes, given int64
@@ -26,7 +26,7 @@ func release(ctx context.Context, w *worker.Worker, e *engine, kept *originals.S
 			return nil
 		case <-tick.C:
 		}
-		now, held := e.used.Load(), kept.Bytes()
+		now, held := e.calls(), kept.Bytes()
 		_, inFlight, _ := w.Load()
 		if inFlight > 0 || now != used {
 			used, idle = now, 0

@@ -50,6 +50,7 @@ type decoder interface {
 	Engine
 	limit() int64 // bytes of an original
 	abilities() job.Abilities
+	calls() int64 // so far, in this process
 }
 
 // decode makes the node's engine, in this process or in others. What it gives ends it.
@@ -74,7 +75,9 @@ func decode(cfg Config, host *boot.Host, o options, observe func(op, format stri
 }
 
 // engineConfig is what the engine goes by, wherever it is.
-func engineConfig(c Config) pipeline.Config { return pipeline.Config{Limits: c.Worker.Limits, Formats: c.Worker.Formats} }
+func engineConfig(c Config) pipeline.Config {
+	return pipeline.Config{Limits: c.Worker.Limits, Formats: c.Worker.Formats}
+}
 
 // wrapped is an engine that something was made of.
 type wrapped struct {
@@ -84,6 +87,7 @@ type wrapped struct {
 
 func (w wrapped) limit() int64             { return w.own.limit() }
 func (w wrapped) abilities() job.Abilities { return w.own.abilities() }
+func (w wrapped) calls() int64             { return w.own.calls() }
 
 // isolated is an engine in helper processes, and what it goes by.
 type isolated struct {
@@ -133,6 +137,9 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 }
 
 func (i *isolated) limit() int64 { return int64(i.now.Load().alike.Limits().Bytes) }
+
+// calls are the helpers', with their memory.
+func (i *isolated) calls() int64 { return 0 }
 
 func (i *isolated) abilities() job.Abilities {
 	a := i.now.Load().alike.Abilities()
