@@ -19,7 +19,7 @@ func (im picture) adjust(s recipe.Adjust) picture {
 		}
 		return im.mix(grey[:1], [3]float64{}).label(C.VIPS_INTERPRETATION_B_W)
 	}
-	if f := each(s); f != nil {
+	if f := each(s, im.a.space); f != nil {
 		if s.Effect == recipe.Tint {
 			im, _ = read(s.Color).on(im)
 		}
@@ -31,13 +31,13 @@ func (im picture) adjust(s recipe.Adjust) picture {
 		}
 		im = im.convert(C.VIPS_INTERPRETATION_sRGB)
 	}
-	m, more := blend(s)
+	m, more := blend(s, im.a.space)
 	return im.mix(m[:], more)
 }
 
 // each gives what an effect does to red, green and blue of 0..255 when it does it to each by itself, else nil. Brightness and contrast
 // are as thumbor and imagor have them.
-func each(s recipe.Adjust) func(v float64, band int) float64 {
+func each(s recipe.Adjust, in recipe.Space) func(v float64, band int) float64 {
 	share := s.Amount / 100
 	switch s.Effect {
 	case recipe.Brightness:
@@ -50,7 +50,7 @@ func each(s recipe.Adjust) func(v float64, band int) float64 {
 	case recipe.Negate:
 		return func(v float64, _ int) float64 { return 255 - v }
 	case recipe.Tint:
-		ink := read(s.Color)
+		ink := read(s.Color).seen(in)
 		return func(v float64, band int) float64 { return v + (ink[band]-v)*share }
 	}
 	return nil
@@ -80,7 +80,7 @@ func (m matrix) plus(by float64, n matrix) matrix {
 }
 
 // blend gives the matrix of an effect that mixes colours, and what is added afterwards.
-func blend(s recipe.Adjust) (m matrix, more [3]float64) {
+func blend(s recipe.Adjust, in recipe.Space) (m matrix, more [3]float64) {
 	share := s.Amount / 100
 	switch s.Effect {
 	case recipe.Saturation:
@@ -91,7 +91,7 @@ func blend(s recipe.Adjust) (m matrix, more [3]float64) {
 	case recipe.Sepia:
 		m = same.plus(-share, same).plus(share, brown)
 	case recipe.Duotone:
-		dark, light := read(s.Color), read(s.Light)
+		dark, light := read(s.Color).seen(in), read(s.Light).seen(in)
 		m = same.plus(-share, same)
 		for i := range m {
 			for k := range m[i] {

@@ -8,6 +8,8 @@ import "C"
 import (
 	"slices"
 	"unsafe"
+
+	"calotype/services/image/internal/recipe"
 )
 
 // arena owns pictures, frees them together, and keeps the first error: once there is one, operations do nothing, so that a chain
@@ -15,6 +17,7 @@ import (
 type arena struct {
 	reins *reins
 	owned []*C.VipsImage
+	space recipe.Space // of its pictures, once they are settled
 	err   error
 }
 

@@ -5,23 +5,6 @@ import "C"
 
 import "calotype/services/image/internal/recipe"
 
-// settle brings colours to 8-bit sRGB, or 8-bit grey, whatever they were.
-func (im picture) settle() picture {
-	if !im.ok() {
-		return im
-	}
-	space := C.VipsInterpretation(im.p.Type)
-	if profile := im.profile(); space == C.VIPS_INTERPRETATION_CMYK || profile != nil && !nearSRGB(profile) {
-		var out *C.VipsImage
-		if C.ct_to_srgb(im.p, &out) == 0 {
-			im = im.a.own(0, out, "convert colours")
-		} else {
-			C.vips_error_clear() // a profile that says nothing: the colours are taken as they are
-		}
-	}
-	return im.plain().cast(C.VIPS_FORMAT_UCHAR)
-}
-
 // plain labels or converts what is not sRGB or grey by its kind.
 func (im picture) plain() picture {
 	if !im.ok() {
@@ -75,8 +58,9 @@ func read(c recipe.Color) colour {
 }
 
 // on makes a picture and a colour fit each other: grey becomes colour where the colour is none, and an opacity is added where the
-// colour lets through. It returns the colour as the picture's bands want it.
+// colour lets through. It returns the colour as the picture's bands and space want it.
 func (c colour) on(im picture) (picture, []float64) {
+	c = c.seen(im.a.space)
 	if im.bands() < 3 && (c[0] != c[1] || c[1] != c[2]) {
 		im = im.convert(C.VIPS_INTERPRETATION_sRGB)
 	}

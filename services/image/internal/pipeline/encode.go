@@ -93,7 +93,7 @@ func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []
 		im, values = colour{paper[0], paper[1], paper[2], 255}.on(im)
 		im = im.flatten(values[:len(values)-1])
 	}
-	im = im.clean(o.KeepMetadata, o.KeepMetadata && !o.StripProfile)
+	im = im.clean(o.KeepMetadata, o.KeepMetadata && !o.StripProfile && o.Space == recipe.SRGB).tagged()
 	if !im.ok() {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []
 		o.Quality = c.quality
 	}
 	out := C.ct_output{format: c.id, quality: C.int(o.Quality), effort: C.int(c.effort(pixels)), lossless: flag(o.Lossless),
-		keep: flag(o.KeepMetadata), progressive: flag(o.Progressive && format.Interlaces()), palette: flag(o.Palette && format == recipe.PNG),
+		keep: flag(o.KeepMetadata), profile: flag(o.Space == recipe.P3), progressive: flag(o.Progressive && format.Interlaces()), palette: flag(o.Palette && format == recipe.PNG),
 		subsampled: flag(o.Subsampled())}
 	if out.palette != 0 {
 		out.effort = C.int(quantize(pixels))
@@ -114,8 +114,11 @@ func (im picture) encode(o recipe.Output, format recipe.Format, pixels int64) []
 	}
 	defer C.g_free(C.gpointer(data))
 	done := C.GoBytes(data, C.int(n))
+	if format == recipe.JPEG && !o.KeepMetadata && o.Space == recipe.P3 {
+		done = bareJPEG(done)
+	}
 	if format == recipe.WebP && !o.KeepMetadata {
-		done = bareWebP(done)
+		done = bareWebP(done, o.Space == recipe.P3)
 	}
 	return done
 }

@@ -76,6 +76,8 @@ var goldenCases = []goldenCase{
 	{of: "chart", options: "r_20"}, {of: "chart", options: "r_max"}, {of: "chart", options: "r_24:10:30:16"}, {of: "chart", options: "bo_10px_solid_c04080"},
 	{of: "chart", options: "r_20,bo_10px_solid_20a06080"},
 
+	{of: "chart", options: "cs_p3"}, {of: "chart", options: "c_pad,w_96,h_96,b_20c040/cs_p3"}, {of: "adobergb.jpg", options: "w_60,cs_p3"}, {of: "p3.png", options: "cs_p3"},
+	{of: "chart", options: "e_hue:60,cs_srgb"},
 	{of: "alpha.png", options: "w_64"}, {of: "alpha.png", options: "w_64,b_3060c0,f_jpeg,q_95", allowed: gap{0.5, 6}},
 	{of: "alpha.png", options: "w_64,e_blur:3"},
 	{of: "adobergb.jpg", options: "w_60"}, {of: "cmyk.jpg", options: "w_60"}, {of: "deep.png", options: "w_60"}, {of: "gray.jpg", options: "w_60,e_tint:50:3060c0"},
@@ -85,7 +87,7 @@ var goldenCases = []goldenCase{
 	{of: "photo.jpg", options: "w_80,f_jpeg,q_60", allowed: gap{0.4, 6}}, {of: "photo.jpg", options: "w_80,f_jpeg,q_50:444", allowed: gap{0.4, 6}},
 	{of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_444.progressive"}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_420"},
 	{of: "photo.jpg", options: "w_80,f_webp,q_50", allowed: gap{0.4, 6}}, {of: "photo.jpg", options: "w_80,f_avif,q_50", allowed: gap{0.4, 6}},
-	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8"}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile"},
+	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless"}, {of: "photo.jpg", options: "w_80,fl_best"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8"}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile"},
 }
 
 // original is what a case is made of.

@@ -3,11 +3,22 @@ package pipeline
 import (
 	"encoding/binary"
 	"math"
+
+	"calotype/services/image/internal/recipe"
 )
 
 // nearSRGB reports whether a colour profile describes sRGB (or, for grey, a curve like sRGB's) so nearly that converting would change
 // nothing one sees: converting always costs 1.6 times the CPU. Profiles that work by tables are never near.
-func nearSRGB(profile []byte) bool {
+func nearSRGB(profile []byte) bool { return near(profile, recipe.SRGB) }
+
+// primaries as profiles state them, adapted to D50; from IEC 61966-2-1 and SMPTE EG 432-1 by the Bradford transform.
+var primaries = map[recipe.Space]map[string][3]float64{
+	recipe.SRGB: {"rXYZ": {0.4360, 0.2225, 0.0139}, "gXYZ": {0.3851, 0.7169, 0.0971}, "bXYZ": {0.1431, 0.0606, 0.7141}},
+	recipe.P3:   {"rXYZ": {0.5151, 0.2412, -0.0011}, "gXYZ": {0.2919, 0.6922, 0.0419}, "bXYZ": {0.1571, 0.0666, 0.7841}},
+}
+
+// near does for any space what nearSRGB does: the curve is the same in both.
+func near(profile []byte, to recipe.Space) bool {
 	if len(profile) < 132 || string(profile[36:40]) != "acsp" {
 		return false
 	}
@@ -17,10 +28,7 @@ func nearSRGB(profile []byte) bool {
 	if string(profile[16:20]) == "GRAY" {
 		return nearCurve(tag(profile, "kTRC"))
 	}
-	// The primaries as every sRGB profile states them, adapted to D50; from IEC 61966-2-1 by the Bradford transform.
-	for name, want := range map[string][3]float64{
-		"rXYZ": {0.4360, 0.2225, 0.0139}, "gXYZ": {0.3851, 0.7169, 0.0971}, "bXYZ": {0.1431, 0.0606, 0.7141},
-	} {
+	for name, want := range primaries[to] {
 		t := tag(profile, name)
 		if len(t) < 20 {
 			return false

@@ -204,6 +204,7 @@ func (l layer) decode(keep *arena, to size, seen rect) picture {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	a := keep.reins.arena()
+	a.space = keep.space
 	defer a.free()
 	how := reading{shrink: 1, frames: 1}
 	for scale := float64(max(to.w, to.h)) / float64(max(l.Width, l.Height)); l.Format == probe.JPEG && how.shrink < 8 && float64(how.shrink*2)*scale <= 1; {

@@ -104,17 +104,18 @@ func tooLarge(format string, args ...any) error {
 	return fault.New(fault.Invalid, ResultTooLarge, "the result is too large: "+format, args...)
 }
 
-// groups splits the variants into those that share a decode: stills, animations and each page need different ones, and what would not
+// groups splits the variants into those that share a decode: stills, animations, each page and each colour space need different ones, and what would not
 // fit into memory together is made one by one.
 func (j *call) groups() [][]plan {
 	type decode struct {
 		animated bool
 		page     int
+		space    recipe.Space
 	}
 	together := map[decode][]plan{}
 	var order []decode
 	for _, p := range j.plans {
-		d := decode{p.frames > 1, p.page}
+		d := decode{p.frames > 1, p.page, p.Output.Space}
 		if together[d] == nil {
 			order = append(order, d)
 		}

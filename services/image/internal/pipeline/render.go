@@ -102,6 +102,7 @@ func (j *call) render(group []plan) error {
 			held>>20, j.engine.limits.Memory>>20)}
 	}
 	a := j.reins.arena()
+	a.space = group[0].Output.Space
 	var pin runtime.Pinner
 	defer pin.Unpin() // after the pictures that read these bytes are gone
 	defer a.free()
@@ -188,6 +189,7 @@ func (j *call) reading(page int, scale float64, frames int) reading {
 // held computes f of a picture, keeps the pixels in an arena and frees what led to them.
 func held(im picture, keep *arena, f func(picture) picture) picture {
 	a := keep.reins.arena()
+	a.space = keep.space
 	defer a.free()
 	done := f(im.in(a)).memory()
 	if a.err != nil {
@@ -203,6 +205,7 @@ func held(im picture, keep *arena, f func(picture) picture) picture {
 func (j *call) variant(p plan, base []canvas, streams bool) error {
 	began := time.Now()
 	a := j.reins.arena()
+	a.space = p.Output.Space
 	defer a.free()
 	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels, over: j.overlays(base, streams)}
 	if r.paper[3] == 0 && !codecs[p.format].alpha {

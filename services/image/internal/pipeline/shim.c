@@ -75,9 +75,9 @@ int ct_load(int format, void *data, size_t size, int shrink, double scale, int p
 }
 
 #if VIPS_MAJOR_VERSION > 8 || VIPS_MINOR_VERSION >= 15
-#define STRIP "keep", o->keep ? VIPS_FOREIGN_KEEP_ALL : VIPS_FOREIGN_KEEP_NONE
+#define STRIP "keep", o->keep ? VIPS_FOREIGN_KEEP_ALL : o->profile ? VIPS_FOREIGN_KEEP_ICC : VIPS_FOREIGN_KEEP_NONE
 #else
-#define STRIP "strip", !o->keep
+#define STRIP "strip", !o->keep && !o->profile
 #endif
 
 #if VIPS_MAJOR_VERSION > 8 || VIPS_MINOR_VERSION >= 15
@@ -335,10 +335,5 @@ int ct_flatten(VipsImage *in, double *background, int n, VipsImage **out) {
 }
 
 int ct_addalpha(VipsImage *in, VipsImage **out) { return vips_addalpha(in, out, NULL); }
-
-int ct_to_srgb(VipsImage *in, VipsImage **out) {
-	return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", in->Type == VIPS_INTERPRETATION_CMYK ? "cmyk" : "srgb",
-		"intent", VIPS_INTENT_PERCEPTUAL, "depth", 8, NULL);
-}
 
 int ct_colourspace(VipsImage *in, VipsInterpretation space, VipsImage **out) { return vips_colourspace(in, out, space, NULL); }

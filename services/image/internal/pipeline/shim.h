@@ -18,7 +18,7 @@ typedef struct {
 	int effort;   // of the encoder, in libvips' scale of the format
 	int lossless;
 	int keep;     // metadata
-	int profile;  // of what is kept
+	int profile;  // kept though metadata is not
 	int progressive;
 	int palette;    // at most 256 colours
 	int subsampled; // colour differences
@@ -61,7 +61,6 @@ int ct_attention(VipsImage *in, int entropy, int w, int h, int *x, int *y);
 int ct_embed(VipsImage *in, int x, int y, int w, int h, double *background, int n, VipsImage **out);
 int ct_flatten(VipsImage *in, double *background, int n, VipsImage **out);
 int ct_addalpha(VipsImage *in, VipsImage **out);
-int ct_to_srgb(VipsImage *in, VipsImage **out);
 int ct_colourspace(VipsImage *in, VipsInterpretation space, VipsImage **out);
 
 #endif

@@ -29,10 +29,10 @@ func (o *overlays) text(s recipe.Overlay, a *arena, under size) picture {
 	defer C.free(unsafe.Pointer(family))
 	c := C.ct_text{text: text, family: family, size: C.int(t.Size), bold: flag(t.Bold), italic: flag(t.Italic), wrap: C.int(wrap(s, under)),
 		align: C.int(max(0, slices.Index([]recipe.Align{recipe.Left, recipe.Middle, recipe.Right}, t.Align)))}
-	for i, v := range read(t.Color) {
+	for i, v := range read(t.Color).seen(a.space) {
 		c.color[i] = C.double(v / 255)
 	}
-	for i, v := range read(t.Background) {
+	for i, v := range read(t.Background).seen(a.space) {
 		c.back[i] = C.double(v / 255)
 	}
 	if c.back[3] > 0 {

@@ -74,6 +74,7 @@ func canonicalStep(s Step) string {
 func canonicalOutput(out Output) string {
 	var o options
 	o.text("b", string(out.Background))
+	o.text("cs", string(out.Space))
 	o.text("f", string(out.Format))
 	o.number("q", out.Quality)
 	o.words("fl", out.flags())

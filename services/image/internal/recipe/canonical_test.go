@@ -47,6 +47,8 @@ func TestCanonical(t *testing.T) {
 		"l_img_01J,w_20,x_-3,y_0,dpr_2,o_60,g_east/b_white":                  "g_east,l_img_01J,o_60,w_40,x_-6/b_ffffff",
 		"l_text:sans_40:a%2Cb%2fc_.%25:":                                     "l_text:sans_40:b64:YSxiL2NfLiU6",
 		"l_text:DejaVu%20Sans_20_right_bold_italic:b64:8J-Yig==,co_F00,b_00000088,w_9,y_2,dpr_2": "b_00000088,co_ff0000,l_text:DejaVu Sans_40_bold_italic_right:b64:8J-Yig,w_18,y_4",
+		"cs_p3,w_5,f_png/fl_png8": "c_limit,w_5/cs_p3,f_png,fl_png8",
+		"cs_srgb":                 "",
 	} {
 		v, err := Parse(text)
 		if err != nil {

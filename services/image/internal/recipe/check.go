@@ -80,6 +80,7 @@ func checkOutput(o Output) []fault.Field {
 		c.fault("chroma", "%s", wrongWord("chroma subsampling", string(o.Chroma), chromas))
 	}
 	c.scaling(o.Scaling)
+	c.space(o)
 	c.within("page", o.Page, 0, MaxPage)
 	if o.Quality != 0 {
 		c.within("quality", o.Quality, 1, 100)

@@ -10,13 +10,13 @@ import (
 )
 
 // keys are the options' names, in the order in which they are told.
-var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo", "l", "o", "co"}
+var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo", "l", "o", "co", "cs"}
 
 // Parse reads the options of a variant as they stand in a URL: "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80".
 //
 // Steps are parted by "/" and done in order; within a step, options are parted by "," and stand in any order. A step trims
 // first (e_trim), then resizes or crops (w, h, c, g, x, y, b, dpr), then turns and mirrors (a), then blurs, sharpens, changes colours or makes mosaics (e),
-// then rounds its corners (r) and gets a border (bo). The output's options (f, q, fl, pg,
+// then rounds its corners (r) and gets a border (bo). The output's options (f, q, fl, pg, cs,
 // and b outside of c_pad) may stand in any step, each once. In a step with an overlay (l, with o and co) the lengths, places, angles,
 // colours and flags are the overlay's.
 //

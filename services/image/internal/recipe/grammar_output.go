@@ -13,7 +13,7 @@ var flags = []string{"keep_metadata", "strip_profile", "lossless", "progressive"
 // output takes the output's options out of one part of the text.
 func (p *parser) output(t part) {
 	seen := map[string]option{}
-	for _, key := range []string{"b", "f", "q", "fl", "pg"} {
+	for _, key := range []string{"b", "f", "q", "fl", "pg", "cs"} {
 		o, ok := t.options[key]
 		if !ok || key == "b" && t.options["c"].value == string(Pad) || (key == "b" || key == "fl") && t.has("l") {
 			continue
@@ -36,6 +36,9 @@ func (p *parser) output(t part) {
 	}
 	if o, ok := seen["fl"]; ok {
 		p.flags(o)
+	}
+	if o, ok := seen["cs"]; ok {
+		p.space(o)
 	}
 	if o, ok := seen["pg"]; ok {
 		if out.Page = p.integer(o); out.Page == 0 && o.value == "0" {

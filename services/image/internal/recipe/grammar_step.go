@@ -154,7 +154,7 @@ var keyOf = map[string]string{
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
 	"image_id": "l", "digest": "l", "text.text": "l", "text.font": "l", "text.size": "l", "text.align": "l", "text.color": "co", "text.background": "b",
 	"text.width": "w", "opacity": "o", "tiled": "fl", "mask": "fl",
-	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg",
+	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg", "color_space": "cs",
 }
 
 // add takes a step, unless something is wrong with it.

@@ -165,6 +165,7 @@ type Output struct {
 	Palette      bool // png: at most 256 colours
 	Chroma       Chroma
 	Scaling      Scaling
+	Space        Space
 	Page         int // of an animation or a TIFF, the one that is taken, from 1; 0 is all that the format can show
 }
 

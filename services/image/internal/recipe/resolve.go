@@ -83,6 +83,9 @@ func (v Variant) fill(src Source) Variant {
 		o.Quality = DefaultQuality
 	}
 	o.Progressive = o.Progressive && o.Format.Interlaces()
+	if !o.Format.Profiled() {
+		o.Space = SRGB
+	}
 	o.Palette = o.Palette && o.Format == PNG
 	if !o.Format.Subsamples() || o.Lossless || o.Chroma == Automatic.of(o.Quality) {
 		o.Chroma = Automatic

@@ -42,6 +42,8 @@ func TestResolveFillsInDefaults(t *testing.T) {
 		{"fl_progressive.png8.chroma_444", photo, "b_ffffff,f_jpeg,fl_chroma_444.progressive,q_80"},
 		{"fl_progressive.png8.chroma_444", movie, "b_transparent,f_gif"},
 		{"f_avif,fl_lossless.chroma_444", photo, "b_transparent,f_avif,fl_lossless"},
+		{"cs_p3", photo, "b_ffffff,cs_p3,f_jpeg,q_80"},
+		{"cs_p3", movie, "b_transparent,f_gif"},
 		{"q_80:420", photo, "b_ffffff,f_jpeg,q_80"},
 		{"q_90:444", photo, "b_ffffff,f_jpeg,q_90"},
 		{"q_90:420", photo, "b_ffffff,f_jpeg,fl_chroma_420,q_90"},

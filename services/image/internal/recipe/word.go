@@ -34,7 +34,7 @@ var known = map[string]string{
 	"top": "north", "bottom": "south", "left": "west", "right": "east", "fp": "xy_center", "focal": "xy_center", "focus": "xy_center", "obj": "boxes", "objw": "boxes", "objects": "boxes", "box": "boxes",
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
-	"page": "pg", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
+	"page": "pg", "colorspace": "cs", "space": "cs", "display_p3": "p3", "rgb": "srgb", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
 	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation",
 	"mosaic": "pixelate", "radius": "r", "round": "r", "border": "bo",
 	"overlay": "l", "watermark": "l", "opacity": "o", "color": "co", "tile": "tiled", "mask": "cutter",

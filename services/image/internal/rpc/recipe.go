@@ -55,6 +55,7 @@ func variantFromProto(p *imagev1.Variant) recipe.Variant {
 			Page:         int(out.GetPage()),
 			StripProfile: out.GetStripProfile(),
 			Scaling:      recipe.Scaling(out.GetScaling()),
+			Space:        recipe.Space(out.GetColorSpace()),
 		}
 	}
 	return v
@@ -153,6 +154,7 @@ func VariantToProto(v recipe.Variant) *imagev1.Variant {
 		Page:         int32(v.Output.Page),
 		StripProfile: v.Output.StripProfile,
 		Scaling:      string(v.Output.Scaling),
+		ColorSpace:   string(v.Output.Space),
 	}}
 	for _, s := range v.Steps {
 		p.Operations = append(p.Operations, stepToProto(s))

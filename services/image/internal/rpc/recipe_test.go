@@ -44,7 +44,7 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			recipe.Overlay{Text: recipe.Text{Text: "a,b/c\n", Font: "DejaVu Sans", Size: 9, Bold: true, Italic: true, Color: "112233", Background: "44556677", Width: 80, Align: recipe.Middle}},
 		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
-		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3, Scaling: recipe.Best}},
+		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3, Space: recipe.P3, Scaling: recipe.Best}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
 	}}
 	b, err := protojson.Marshal(RecipeToProto(want))
