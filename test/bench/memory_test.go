@@ -58,7 +58,7 @@ func BenchmarkMemory(b *testing.B) {
 				all.Go(func() {
 					for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
 						options := fmt.Sprintf(mixed[(i+i/len(ids))%len(mixed)], 100+i%1500)
-						switch status, err := fetch(b.Context(), "http://"+s.at+"/i/"+options+"/"+ids[i%len(ids)]); {
+						switch status, err := ask(b.Context(), "http://"+s.at+"/i/"+options+"/"+ids[i%len(ids)]); {
 						case err != nil:
 							b.Error(err)
 						case status == http.StatusOK:
@@ -88,7 +88,7 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // settled waits until what the process takes has not changed for a while, at most a minute, and gives it in MiB.
-func (s suite) settled(b *testing.B) (rss float64) {
+func (s running) settled(b *testing.B) (rss float64) {
 	began, same := time.Now(), time.Now()
 	for tick := time.Tick(time.Second); time.Since(began) < time.Minute && (time.Since(same) < 15*time.Second); <-tick {
 		if now := memory(b, s.Pid(), "VmRSS"); now < rss-1 || now > rss+1 {
@@ -98,7 +98,7 @@ func (s suite) settled(b *testing.B) (rss float64) {
 	return rss
 }
 
-func fetch(ctx context.Context, url string) (status int, err error) {
+func ask(ctx context.Context, url string) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err

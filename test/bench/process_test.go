@@ -19,20 +19,20 @@ import (
 	"calotype/test/servers"
 )
 
-// suite is `calotype up` as a process of its own.
-type suite struct {
+// running is `calotype up` as a process of its own.
+type running struct {
 	*servers.Process
 	at string // host:port
 }
 
 // up runs it with the environment's settings beside its defaults.
-func up(b *testing.B, env ...string) suite {
+func up(b *testing.B, env ...string) running {
 	b.Helper()
 	program := filepath.Join(b.TempDir(), "calotype")
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "calotype/cmd/calotype").CombinedOutput(); err != nil {
 		b.Fatalf("building calotype: %v\n%s", err, out)
 	}
-	s := suite{at: servers.FreePort(b)}
+	s := running{at: servers.FreePort(b)}
 	s.Process = servers.Run(b, servers.Program{
 		Path: program, Args: []string{"up", "--listen", s.at, "--data", b.TempDir()},
 		Env:   append([]string{"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn"}, env...),
@@ -60,7 +60,7 @@ func serves(url string) func(context.Context, *servers.Process) error {
 }
 
 // keep uploads a file and gives the image's id.
-func (s suite) keep(b *testing.B, file string) string {
+func (s running) keep(b *testing.B, file string) string {
 	b.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

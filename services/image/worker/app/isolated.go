@@ -87,7 +87,6 @@ type wrapped struct {
 
 func (w wrapped) limit() int64             { return w.own.limit() }
 func (w wrapped) abilities() job.Abilities { return w.own.abilities() }
-func (w wrapped) uses() int64              { return w.own.used.Load() }
 func (w wrapped) calls() int64             { return w.own.calls() }
 
 // isolated is an engine in helper processes, and what it goes by.
@@ -150,6 +149,3 @@ func (i *isolated) abilities() job.Abilities {
 
 // Sandbox tells what this system has to keep helper processes in.
 func Sandbox() isolation.Sandbox { return isolation.Find() }
-
-// uses implements decoder: the pictures are elsewhere.
-func (i *isolated) uses() int64 { return 0 }
