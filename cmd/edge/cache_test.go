@@ -78,7 +78,16 @@ func TestThePictureIsFetchedOnce(t *testing.T) {
 		{"/i/f_auto/img_1", "MISS", "/i/f_auto/img_1 as */*", 200, []string{"Accept", "image/*"}},
 		{"/i/f_auto/img_1", "HIT", "/i/f_auto/img_1 as */*", 200, []string{"Accept", "text/html"}},
 		{"/i/f_auto/img_1", "MISS", "/i/f_auto/img_1 as image/avif;q=0.1,image/webp", 200, []string{"Accept", "image/avif;q=0.1,image/webp"}},
-		{"/i/s--sig--/w%20_5/img_1.jpg", "MISS", "/i/s--sig--/w%20_5/img_1.jpg as */*", 200, nil}, // as it is signed, so it is asked for
+		{"/i/s--sig--/w%20_5/img_1.jpg", "MISS", "/i/s--sig--/w%20_5/img_1.jpg as */*", 200, nil},   // as it is signed, so it is asked for
+		{"/i/w_auto/img_1", "MISS", "/i/w_auto/img_1 as */*", 200, []string{"Sec-CH-Width", "600"}}, // client hints
+		{"/i/w_auto/img_1", "HIT", "/i/w_auto/img_1 as */*", 200, []string{"Sec-CH-Width", "600"}},
+		{"/i/w_auto/img_1", "MISS", "/i/w_auto/img_1 as */*", 200, []string{"Sec-CH-Width", "900"}},
+		{"/i/w_9,dpr%5fauto/img_1", "MISS", "/i/w_9,dpr%5fauto/img_1 as */*", 200, []string{"DPR", "2"}},
+		{"/i/w_9,dpr%5fauto/img_1", "HIT", "/i/w_9,dpr%5fauto/img_1 as */*", 200, []string{"DPR", "2", "Sec-CH-Width", "900"}},
+		{"/i/w_9,dpr%5fauto/img_1", "MISS", "/i/w_9,dpr%5fauto/img_1 as */*", 200, []string{"DPR", "1"}},
+		{"/i/w_5/img_1.jpg", "HIT", "/i/w_5/img_1.jpg as */*", 200, []string{"Sec-CH-Width", "900", "DPR", "2"}},
+		{"/i/s--sig--/exp_9/w_5/img_1.jpg", "MISS", "/i/s--sig--/exp_9/w_5/img_1.jpg as */*", 200, nil},
+		{"/i/s--sig--/exp_9/w_5/img_1.jpg", "HIT", "/i/s--sig--/exp_9/w_5/img_1.jpg as */*", 200, nil},
 		{"/v1/x", "", "/v1/x as */*", 200, []string{"Accept", "*/*"}},
 	} {
 		a := e.get(c.path, c.headers...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,8 @@ type TimeoutConfig struct {
 
 // SigningConfig says whether variants on the fly need a signature.
 type SigningConfig struct {
-	Keys config.Secret `koanf:"keys" doc:"keys that sign addresses under /i/, parted by commas: the first signs, all verify; empty needs no signatures"`
+	Keys     config.Secret `koanf:"keys" doc:"keys that sign addresses under /i/, parted by commas: the first signs, all verify; empty needs no signatures"`
+	Unsigned string        `koanf:"unsigned" doc:"which addresses need none although keys are set: none, presets (those of t_ steps alone) or all"`
 }
 
 // DefaultConfig serves on this machine's own port 8080.
@@ -78,6 +80,7 @@ func DefaultConfig() Config {
 		Limits: LimitsConfig{Upload: 100 * config.MiB, JSON: config.MiB, URL: 8 * config.KiB, Header: 32 * config.KiB},
 		Timeouts: TimeoutConfig{Header: 10 * time.Second, Idle: 2 * time.Minute, Request: 30 * time.Second, Transform: 30 * time.Second,
 			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
+		Signing: SigningConfig{Unsigned: string(onthefly.NoneUnsigned)},
 		// Originals are deleted by way of their images, never behind the manager's back.
 		Compat:  CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/"}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
 		GRPC:    GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
@@ -149,6 +152,9 @@ func (c SigningConfig) Validate() []fault.Field {
 		if len(key) < 16 {
 			return []fault.Field{{Path: "keys", Message: fmt.Sprintf("key %d has %d bytes; 16 are the least", i+1, len(key))}}
 		}
+	}
+	if !slices.Contains(onthefly.Policies(), onthefly.Unsigned(c.Unsigned)) {
+		return []fault.Field{{Path: "unsigned", Message: fmt.Sprintf("%.40q is not none, presets or all", c.Unsigned)}}
 	}
 	return nil
 }

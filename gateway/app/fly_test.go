@@ -49,6 +49,24 @@ func TestOnTheFly(t *testing.T) {
 		t.Errorf("Accept had a say, and Vary is %q", rsp.Header.Get("Vary"))
 	}
 
+	s.images.onPlan = func(in *imagev1.PlanRequest, out *imagev1.PlanResponse) error {
+		asked = in
+		out.Image, out.Key, out.VaryAccept, out.VaryHints, out.VaryWidth = img, "key-1", true, true, strings.Contains(in.GetOptions(), "w_auto")
+		out.Variant = &imagev1.Variant{Name: "fly"}
+		return nil
+	}
+	rsp, _ = s.get("/i/w_auto,f_auto/img_f", "Sec-CH-Width", "600", "DPR", "2.0")
+	if h := asked.GetHints(); h.GetWidth() != 600 || h.GetDpr() != 2 || h.GetViewportWidth() != 0 {
+		t.Errorf("planned with %v", h)
+	}
+	if h := rsp.Header; h.Get("Vary") != "Accept, Sec-CH-DPR, DPR, Sec-CH-Width, Width, Sec-CH-Viewport-Width, Viewport-Width" ||
+		h.Get("Accept-CH") != "Sec-CH-DPR, Sec-CH-Width, Sec-CH-Viewport-Width" || h.Get("Critical-CH") != "" {
+		t.Errorf("by hints: %v", h)
+	}
+	if rsp, _ = s.get("/i/w_5,dpr_auto/img_f"); rsp.Header.Get("Vary") != "Accept, Sec-CH-DPR, DPR" || asked.GetHints() != nil {
+		t.Errorf("by the device's pixels: %v, %v", rsp.Header, asked.GetHints())
+	}
+
 	before := s.worker.count()
 	rsp, body := s.get("/i/w_1/img_f.webp", "If-None-Match", `W/"key-1"`)
 	if rsp.StatusCode != 304 || body != "" || s.worker.count() != before || rsp.Header.Get("Cache-Control") == "" {
@@ -118,18 +136,23 @@ func TestSignedAddresses(t *testing.T) {
 	now, old := onthefly.Keys{[]byte("new-key-that-is-long-enough")}, onthefly.Keys{[]byte("old-key-that-is-long-enough")}
 	stranger := onthefly.Keys{[]byte("another-key-that-is-long-enough")}
 	const path = "w_512,c_fill/e_blur/img_f.webp"
+	rsp, _ := s.get("/i/" + now.SignUntil(path, time.Now().Add(time.Hour)))
+	if cache := rsp.Header.Get("Cache-Control"); rsp.StatusCode != 200 || !strings.HasPrefix(cache, "public, max-age=3") || strings.Contains(cache, "immutable") {
+		t.Errorf("valid for an hour: %d, %s", rsp.StatusCode, cache)
+	}
 	for _, good := range []string{now.Sign(path), old.Sign(path), now.Sign("img_f.webp")} {
 		if rsp, body := s.get("/i/" + good); rsp.StatusCode != 200 || body != "picture" {
 			t.Errorf("%s: %d %s", good, rsp.StatusCode, body)
 		}
 	}
 	for bad, reason := range map[string]string{
-		path:                               "SIGNATURE_MISSING",
-		stranger.Sign(path):                "SIGNATURE_WRONG",
-		now.Sign("w_512/img_f.webp") + "x": "SIGNATURE_WRONG",
+		path: "SIGNATURE_MISSING",
+		now.SignUntil(path, time.Now().Add(-time.Second)): "SIGNATURE_EXPIRED",
+		stranger.Sign(path):                            "SIGNATURE_WRONG",
+		now.Sign("w_512/img_f.webp") + "x":             "SIGNATURE_WRONG",
 		"s--" + strings.Repeat("A", 43) + "--/" + path: "SIGNATURE_WRONG",
-		"s----/" + path:       "SIGNATURE_WRONG",
-		"s--%00%7f--/" + path: "SIGNATURE_WRONG",
+		"s----/" + path:                                "SIGNATURE_WRONG",
+		"s--%00%7f--/" + path:                          "SIGNATURE_WRONG",
 	} {
 		before := s.worker.count()
 		rsp, body := s.get("/i/" + bad)

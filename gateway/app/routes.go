@@ -66,7 +66,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	live.Take(host.Live, cfg, limit)
 	down := &download.Handler{Images: images, Storage: storage, Lookup: t.Request, Patience: t.Stall}
 	kept := results.New(cfg.Results, host.Metrics)
-	fly := &onthefly.Handler{Images: kept.Images(images), Transformer: transformer, Results: kept, Keys: cfg.Signing.keys(), Timeout: t.Transform, Patience: t.Stall}
+	fly := &onthefly.Handler{Images: kept.Images(images), Transformer: transformer, Results: kept, Keys: cfg.Signing.keys(), Unsigned: onthefly.Unsigned(cfg.Signing.Unsigned), Timeout: t.Transform, Patience: t.Stall}
 	watch := &events.Handler{Jobs: jobs, Batches: imagev1.NewBatchesService(proto.Image, client), Heartbeat: t.Heartbeat, Patience: t.Stall, Leaving: leaving}
 	list := nodes.New(nodes.Config{Registry: host.Registry, Timeout: t.Request, Dial: host.Dial,
 		Services: []string{proto.Gateway, proto.Greeter, proto.Image, proto.Worker, proto.Storage}})

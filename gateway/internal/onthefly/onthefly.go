@@ -27,6 +27,7 @@ type Handler struct {
 	Transformer imagev1.TransformerService
 	Results     *results.Cache
 	Keys        Keys
+	Unsigned    Unsigned
 	// Timeout is how long planning may take, and then making until the first byte; Patience how long a client may take no byte.
 	Timeout, Patience time.Duration
 }
@@ -57,7 +58,7 @@ type Request struct {
 
 // ServeHTTP verifies and reads the address, and serves what it asks for.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, err := h.Keys.Verify(strings.TrimPrefix(r.URL.Path, Prefix))
+	path, end, err := h.admit(strings.TrimPrefix(r.URL.Path, Prefix), time.Now())
 	var a address
 	if err == nil {
 		a, err = parse(path)
@@ -66,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	h.Serve(w, r, Request{ID: a.id, Options: a.options, Extension: a.extension})
+	h.Serve(w, r, Request{ID: a.id, Options: a.options, Extension: a.extension, Until: end})
 }
 
 // Serve plans, answers from the plan alone where the caller has the result already, and else has it made. Whether the caller may ask has
@@ -79,13 +80,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	}
 	header := w.Header()
 	header.Set("ETag", strconv.Quote(plan.GetKey()))
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	if !q.Until.IsZero() {
-		header.Set("Cache-Control", "public, max-age="+strconv.Itoa(max(0, int(time.Until(q.Until).Seconds()))))
-	}
-	if plan.GetVaryAccept() {
-		header.Add("Vary", "Accept")
-	}
+	header.Set("Cache-Control", keep(q.Until))
+	vary(header, plan)
 	media.Harmless(header)
 	if holds(r.Header.Get("If-None-Match"), header.Get("ETag")) {
 		w.WriteHeader(http.StatusNotModified)
@@ -100,15 +96,25 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	}
 	if err := h.make(w, r, q, plan); err != nil {
 		header.Del("Vary")
+		header.Del("Accept-CH")
 		problem.Write(w, r, err)
 	}
+}
+
+// keep says how long an answer may be kept: no longer than its address is valid.
+func keep(end time.Time) string {
+	if end.IsZero() {
+		return "public, max-age=31536000, immutable"
+	}
+	left := min(int64(time.Until(end).Seconds()), 31536000)
+	return "public, max-age=" + strconv.FormatInt(max(left, 0), 10) + ", must-revalidate"
 }
 
 func (h *Handler) plan(r *http.Request, q Request) (*imagev1.PlanResponse, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	return h.Images.Plan(ctx, &imagev1.PlanRequest{ImageId: q.ID, Options: q.Options, Extension: q.Extension,
-		Accept: strings.ToValidUTF8(strings.Join(r.Header.Values("Accept"), ","), "")})
+		Accept: strings.ToValidUTF8(strings.Join(r.Header.Values("Accept"), ","), ""), Hints: hints(r.Header)})
 }
 
 // make streams the result. The call is keyed by the original, so that the node that has it at hand gets the work.

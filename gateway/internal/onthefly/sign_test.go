@@ -1,9 +1,11 @@
 package onthefly
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"calotype/kit/fault"
 )
@@ -17,21 +19,23 @@ func TestSignatureIsWhatTheDocumentationSays(t *testing.T) {
 	}
 }
 
+var day = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+
 func TestVerify(t *testing.T) {
 	keys := Keys{[]byte("new-0123456789abcdef"), []byte("old-0123456789abcdef")}
 	for _, path := range []string{"img.png", "w_1/img.png", "w_1/e_x/img.png", "w_1,h_2/ümlaut.png"} {
 		for _, signed := range []string{keys.Sign(path), keys[1:].Sign(path)} {
-			if got, err := keys.Verify(signed); err != nil || got != path {
+			if got, end, err := keys.Verify(signed, day); err != nil || got != path || !end.IsZero() {
 				t.Errorf("%s gave %q, %v", signed, got, err)
 			}
 		}
-		if got, err := (Keys{}).Verify(keys.Sign(path)); err != nil || got != path {
+		if got, _, err := (Keys{}).Verify(keys.Sign(path), day); err != nil || got != path {
 			t.Errorf("without keys, a signed address gave %q, %v", got, err)
 		}
-		if got, err := (Keys{}).Verify(path); err != nil || got != path {
+		if got, _, err := (Keys{}).Verify(path, day); err != nil || got != path {
 			t.Errorf("without keys, %s gave %q, %v", path, got, err)
 		}
-		if _, err := keys.Verify(path); !fault.Is(err, fault.Denied) {
+		if _, _, err := keys.Verify(path, day); !fault.Is(err, fault.Denied) {
 			t.Errorf("unsigned %s gave %v", path, err)
 		}
 	}
@@ -39,7 +43,7 @@ func TestVerify(t *testing.T) {
 	for i := range signed {
 		changed := []byte(signed)
 		changed[i] ^= 1
-		if _, err := keys.Verify(string(changed)); !fault.Is(err, fault.Denied) {
+		if _, _, err := keys.Verify(string(changed), day); !fault.Is(err, fault.Denied) {
 			t.Errorf("with byte %d changed, %s is let through", i, changed)
 		}
 	}
@@ -63,6 +67,63 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestSignaturesExpire(t *testing.T) {
+	keys := Keys{[]byte("0123456789abcdef")}
+	signed := keys.SignUntil("w_1/img.png", day)
+	if !strings.Contains(signed, "--/exp_1777863721/w_1/img.png") {
+		t.Errorf("signed as %s", signed)
+	}
+	for _, k := range []Keys{keys, nil} {
+		if path, end, err := k.Verify(signed, day.Add(-time.Second)); err != nil || path != "w_1/img.png" || !end.Equal(day) {
+			t.Errorf("before its end: %q, %v, %v", path, end, err)
+		}
+		if _, _, err := k.Verify(signed, day); fault.ReasonOf(err) != "SIGNATURE_EXPIRED" || !fault.Is(err, fault.Denied) {
+			t.Errorf("at its end: %v", err)
+		}
+	}
+	for _, later := range []string{strings.Replace(signed, "exp_1", "exp_2", 1), strings.Replace(signed, "exp_1777863721/", "", 1), keys.Sign("exp_never/w_1/img.png"), keys.Sign("exp_99999999999999/w_1/img.png")} {
+		if _, _, err := keys.Verify(later, day); fault.ReasonOf(err) != "SIGNATURE_WRONG" {
+			t.Errorf("%s: %v", later, err)
+		}
+	}
+	if got := keep(time.Now().Add(time.Hour + time.Second/2)); got != "public, max-age=3600, must-revalidate" {
+		t.Errorf("for an hour: %s", got)
+	}
+}
+
+func TestUnsignedByPolicy(t *testing.T) {
+	presets := map[string]bool{"t_card/img.webp": true, "t_card/t_web:w320/img": true, "img.webp": false, "t_card,q_100/img": false, "t_card/w_5/img": false}
+	for path, preset := range presets {
+		for policy, admitted := range map[Unsigned]bool{NoneUnsigned: false, PresetsUnsigned: preset, AllUnsigned: true} {
+			h := Handler{Keys: Keys{[]byte("0123456789abcdef")}, Unsigned: policy}
+			if got, _, err := h.admit(path, day); admitted != (err == nil) || admitted && got != path {
+				t.Errorf("%s under %s: %q, %v", path, policy, got, err)
+			}
+			if _, _, err := h.admit("s--"+strings.Repeat("A", 43)+"--/"+path, day); fault.ReasonOf(err) != "SIGNATURE_WRONG" {
+				t.Errorf("%s, wrongly signed under %s: %v", path, policy, err)
+			}
+		}
+	}
+}
+
+func TestHintsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		header http.Header
+		dpr    float64
+		width  int32
+		window int32
+	}{
+		{http.Header{}, 0, 0, 0},
+		{http.Header{"Sec-Ch-Dpr": {"2.625"}, "Dpr": {"1"}, "Sec-Ch-Width": {"1079"}, "Viewport-Width": {"412"}}, 2.625, 1079, 412},
+		{http.Header{"Sec-Ch-Dpr": {"NaN"}, "Dpr": {"1.5"}, "Width": {"-1"}, "Sec-Ch-Viewport-Width": {"1e9"}}, 1.5, 0, 0},
+	} {
+		got := hints(c.header)
+		if got.GetDpr() != c.dpr || got.GetWidth() != c.width || got.GetViewportWidth() != c.window {
+			t.Errorf("%v gave %v", c.header, got)
+		}
+	}
+}
+
 // A text of an overlay reaches the recipe as it was signed, whatever it holds: an address is a path that is encoded once.
 func TestTextsSurviveAddresses(t *testing.T) {
 	keys := Keys{[]byte("0123456789abcdef")}
@@ -73,7 +134,7 @@ func TestTextsSurviveAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := keys.Verify(strings.TrimPrefix(arrived.Path, Prefix))
+		got, _, err := keys.Verify(strings.TrimPrefix(arrived.Path, Prefix), day)
 		if err != nil || got != path {
 			t.Errorf("%s arrives as %q, %v", address, got, err)
 		}

@@ -794,8 +794,10 @@ type PlanResponse struct {
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// True where Accept had a say, so that caches must vary by it.
 	VaryAccept bool `protobuf:"varint,4,opt,name=vary_accept,json=varyAccept,proto3" json:"vary_accept,omitempty"`
-	// True where client hints had a say, or would have had one.
-	VaryHints     bool `protobuf:"varint,5,opt,name=vary_hints,json=varyHints,proto3" json:"vary_hints,omitempty"`
+	// True where client hints had a say, or would have had one: that of the device's pixels always.
+	VaryHints bool `protobuf:"varint,5,opt,name=vary_hints,json=varyHints,proto3" json:"vary_hints,omitempty"`
+	// True where those of the picture's width and of the window's had one as well.
+	VaryWidth     bool `protobuf:"varint,6,opt,name=vary_width,json=varyWidth,proto3" json:"vary_width,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -861,6 +863,13 @@ func (x *PlanResponse) GetVaryAccept() bool {
 func (x *PlanResponse) GetVaryHints() bool {
 	if x != nil {
 		return x.VaryHints
+	}
+	return false
+}
+
+func (x *PlanResponse) GetVaryWidth() bool {
+	if x != nil {
+		return x.VaryWidth
 	}
 	return false
 }
@@ -1070,7 +1079,7 @@ const file_image_v1_images_proto_rawDesc = "" +
 	"\vClientHints\x12\x10\n" +
 	"\x03dpr\x18\x01 \x01(\x01R\x03dpr\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x05R\x05width\x12%\n" +
-	"\x0eviewport_width\x18\x03 \x01(\x05R\rviewportWidth\"\xb4\x01\n" +
+	"\x0eviewport_width\x18\x03 \x01(\x05R\rviewportWidth\"\xd3\x01\n" +
 	"\fPlanResponse\x12%\n" +
 	"\x05image\x18\x01 \x01(\v2\x0f.image.v1.ImageR\x05image\x12+\n" +
 	"\avariant\x18\x02 \x01(\v2\x11.image.v1.VariantR\avariant\x12\x10\n" +
@@ -1078,7 +1087,9 @@ const file_image_v1_images_proto_rawDesc = "" +
 	"\vvary_accept\x18\x04 \x01(\bR\n" +
 	"varyAccept\x12\x1d\n" +
 	"\n" +
-	"vary_hints\x18\x05 \x01(\bR\tvaryHints\"\x14\n" +
+	"vary_hints\x18\x05 \x01(\bR\tvaryHints\x12\x1d\n" +
+	"\n" +
+	"vary_width\x18\x06 \x01(\bR\tvaryWidth\"\x14\n" +
 	"\x12ListPresetsRequest\"A\n" +
 	"\x13ListPresetsResponse\x12*\n" +
 	"\apresets\x18\x01 \x03(\v2\x10.image.v1.PresetR\apresets\"h\n" +

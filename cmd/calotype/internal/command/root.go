@@ -71,7 +71,7 @@ func newRoot(e *env) *cobra.Command {
 	}
 	root.PersistentFlags().StringVarP(&e.server, "server", "s", server, "address of the gateway (CALOTYPE_SERVER)")
 	root.PersistentFlags().BoolVar(&e.json, "json", false, "print JSON, one document a line")
-	root.AddCommand(newUp(e), newSettings(e), newUpload(e), newGet(e), newJobs(e), newJob(e), newBatch(e), newWebhooks(e), newNodes(e), newLive(e), newDoctor(e))
+	root.AddCommand(newUp(e), newSettings(e), newUpload(e), newGet(e), newSign(e), newJobs(e), newJob(e), newBatch(e), newWebhooks(e), newNodes(e), newLive(e), newDoctor(e))
 	return root
 }
 

@@ -117,5 +117,5 @@ func (b book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
 }
 
 func source(p job.Picture) recipe.Source {
-	return recipe.Source{Format: p.Format, HasAlpha: p.HasAlpha, Pages: p.Pages, Width: p.Width, Height: p.Height}
+	return recipe.Source{Format: p.Format, HasAlpha: p.HasAlpha, Pages: p.Pages, Width: p.Width, Height: p.Height, Bytes: p.Size}
 }

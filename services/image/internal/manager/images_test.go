@@ -192,20 +192,20 @@ func TestPages(t *testing.T) {
 func TestPlan(t *testing.T) {
 	w := begin(t, still)
 	a := w.create(manager.CreateImage{})
-	p, err := w.Images.Plan(t.Context(), a.Image.ID, "w_100,h_100,c_fill/f_auto", "jpg", "image/avif,image/webp")
+	p, err := w.Images.Plan(t.Context(), manager.Address{Image: a.Image.ID, Options: "w_100,h_100,c_fill/f_auto", Extension: "jpg", Accept: "image/avif,image/webp"})
 	if err != nil || p.Variant.Output.Format != recipe.AVIF || !p.Vary || p.Image != a.Image {
 		t.Errorf("planned %+v, %v", p, err)
 	}
 	if want := recipe.Key(string(digest(1)), p.Variant, recipe.EngineVersion); p.Key != want {
 		t.Errorf("key %s, want %s", p.Key, want)
 	}
-	p, err = w.Images.Plan(t.Context(), a.Image.ID, "", "png", "image/avif")
+	p, err = w.Images.Plan(t.Context(), manager.Address{Image: a.Image.ID, Extension: "png", Accept: "image/avif"})
 	if err != nil || p.Variant.Output.Format != recipe.PNG || p.Vary {
 		t.Errorf("by extension: %+v, %v", p, err)
 	}
-	_, err = w.Images.Plan(t.Context(), "img_none", "w_100", "", "")
+	_, err = w.Images.Plan(t.Context(), manager.Address{Image: "img_none", Options: "w_100"})
 	wantFault(t, "no image", err, fault.NotFound, "IMAGE_NOT_FOUND")
-	_, err = w.Images.Plan(t.Context(), a.Image.ID, "w_x", "", "")
+	_, err = w.Images.Plan(t.Context(), manager.Address{Image: a.Image.ID, Options: "w_x"})
 	wantFault(t, "bad options", err, fault.Invalid, "BAD_OPTIONS")
 	if presets := w.Images.Presets(); len(presets) != 4 || presets[0].Name != "card" {
 		t.Errorf("presets %v", presets)

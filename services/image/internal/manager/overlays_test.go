@@ -45,7 +45,7 @@ func TestOverlaysAreResolvedWhereRecipesComeIn(t *testing.T) {
 	}
 	keys := map[job.ImageID]string{}
 	for _, id := range []job.ImageID{logo.ID, other.ID, same.ID} {
-		p, err := w.Images.Plan(t.Context(), photo.ID, options(id), "webp", "")
+		p, err := w.Images.Plan(t.Context(), manager.Address{Image: photo.ID, Options: options(id), Extension: "webp"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,11 +74,11 @@ func TestOverlaysThatAreNotThere(t *testing.T) {
 	missing("by a recipe", err, "recipe.variants[0].operations[1].overlay.image_id")
 	_, err = w.Jobs.Create(t.Context(), manager.CreateJob{Image: photo.ID, Work: manager.Work{Recipe: &recipe.Recipe{Variants: []recipe.Variant{{Name: "b"}}}, Variants: []string{"a:l_img_none"}}})
 	missing("by a further variant", err, "variants[0].operations[0].overlay.image_id")
-	_, err = w.Images.Plan(t.Context(), photo.ID, "w_5/l_img_none", "", "")
+	_, err = w.Images.Plan(t.Context(), manager.Address{Image: photo.ID, Options: "w_5/l_img_none"})
 	missing("on the fly", err, "variants[0].operations[1].overlay.image_id")
 	_, err = w.Images.Create(t.Context(), manager.CreateImage{Digest: digest(1), Work: manager.Work{Variants: []string{"a:l_img_none"}}})
 	missing("with an image", err, "variants[0].operations[0].overlay.image_id")
-	if _, err := w.Images.Plan(t.Context(), photo.ID, "l_sha256:"+string(digest(7)), "", ""); fault.ReasonOf(err) != "BAD_OPTIONS" {
+	if _, err := w.Images.Plan(t.Context(), manager.Address{Image: photo.ID, Options: "l_sha256:" + string(digest(7))}); fault.ReasonOf(err) != "BAD_OPTIONS" {
 		t.Errorf("a digest in an address: %v", err)
 	}
 
@@ -92,7 +92,7 @@ func TestOverlaysThatAreNotThere(t *testing.T) {
 	}
 	_, err = w.Jobs.Create(t.Context(), ask)
 	missing("after it was deleted", err, "")
-	_, err = w.Images.Plan(t.Context(), photo.ID, "l_"+string(logo.ID), "", "")
+	_, err = w.Images.Plan(t.Context(), manager.Address{Image: photo.ID, Options: "l_" + string(logo.ID)})
 	missing("on the fly, after it was deleted", err, "")
 }
 

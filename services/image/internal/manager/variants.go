@@ -14,21 +14,31 @@ type Plan struct {
 	Image   job.Image
 	Variant recipe.Variant // every default filled in
 	Key     string
-	// Vary is true where Accept had a say, so that caches must tell requests apart by it.
+	// Vary is true where Accept had a say, so that caches must tell requests apart by it; Told which client hints had one.
 	Vary bool
+	Told recipe.Told
 }
 
-// Plan reads options of the URL grammar against an image.
-func (u *Images) Plan(ctx context.Context, id job.ImageID, options, extension, accept string) (Plan, error) {
-	asked, err := recipe.Parse(options)
+// Address is what a request on the fly asks for.
+type Address struct {
+	Image     job.ImageID
+	Options   string // of the URL grammar
+	Extension string
+	Accept    string
+	Hints     recipe.Hints
+}
+
+// Plan reads an address against its image.
+func (u *Images) Plan(ctx context.Context, a Address) (Plan, error) {
+	asked, told, err := recipe.ParseFly(a.Options, recipe.Fly{Hints: a.Hints, Presets: u.book.Load().presets})
 	if err != nil {
 		return Plan{}, err
 	}
-	im, err := u.store.Image(ctx, id)
+	im, err := u.store.Image(ctx, a.Image)
 	if err != nil {
 		return Plan{}, err
 	}
-	v, vary, err := asked.Negotiate(extension, accept, source(im.Picture))
+	v, vary, err := asked.Negotiate(a.Extension, a.Accept, source(im.Picture))
 	if err != nil {
 		return Plan{}, err
 	}
@@ -37,7 +47,7 @@ func (u *Images) Plan(ctx context.Context, id job.ImageID, options, extension, a
 		return Plan{}, err
 	}
 	v = one.Variants[0]
-	return Plan{Image: im, Variant: v, Key: recipe.Key(string(im.Digest), v, recipe.EngineVersion), Vary: vary}, nil
+	return Plan{Told: told, Image: im, Variant: v, Key: recipe.Key(string(im.Digest), v, recipe.EngineVersion), Vary: vary}, nil
 }
 
 // Variant finds the newest finished result of a name; fault.NotFound, with reason VARIANT_NOT_READY while it is under way.

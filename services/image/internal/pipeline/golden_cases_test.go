@@ -23,7 +23,7 @@ var (
 	asJPEG  = gap{1.4, 15}
 	asWebP  = gap{4, 20}
 	asAVIF  = gap{6, 25}
-	few     = gap{3, 17}
+	palette = gap{3, 17}
 	inks    = gap{10, 18} // the profile that CMYK is taken for where there is none
 )
 
@@ -105,7 +105,7 @@ var goldenCases = []goldenCase{
 	{of: "photo.jpg", options: "w_80,f_jpeg,q_60", allowed: asJPEG, blind: coarse}, {of: "photo.jpg", options: "w_80,f_jpeg,q_50:444", allowed: asJPEG, blind: coarse},
 	{of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_444.progressive", allowed: asJPEG}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_420", allowed: asJPEG},
 	{of: "photo.jpg", options: "w_80,f_webp,q_50", allowed: asWebP, blind: coarse}, {of: "photo.jpg", options: "w_80,f_avif,q_50", allowed: asAVIF, blind: coarse},
-	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless", allowed: gap{0.8, 3.6}}, {of: "photo.jpg", options: "w_80,fl_best"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8", allowed: few}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile", allowed: asJPEG},
+	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless", allowed: gap{0.8, 3.6}}, {of: "photo.jpg", options: "w_80,fl_best"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8", allowed: palette}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile", allowed: asJPEG},
 }
 
 // original is what a case is made of.

@@ -61,7 +61,11 @@ func TestEveryOperationOnEveryPicture(t *testing.T) {
 		}
 		var set []recipe.Variant
 		for i, s := range everyStep() {
-			set = append(set, as(recipe.Output{Format: formats[i%len(formats)]}, recipe.Resize{Mode: recipe.Fit, Width: 48, Height: 48}, s))
+			o := recipe.Output{Format: formats[i%len(formats)]}
+			if i%3 == 0 {
+				o.AutoQuality, o.MaxBytes = recipe.TargetEco, 1<<20
+			}
+			set = append(set, as(o, recipe.Resize{Mode: recipe.Fit, Width: 48, Height: 48}, s))
 		}
 		done, err := e.Render(t.Context(), job.Input{Data: data}, set, nil)
 		if err != nil {

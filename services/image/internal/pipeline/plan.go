@@ -78,6 +78,7 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	case v.Output.Scaling == recipe.Best:
 		p.enough, p.first = min(1, reserve*p.enough), size{}
 	}
+	p.streams = p.streams && !p.Output.Searches() // it is read several times
 	if limit := j.engine.limits.Pixels; p.largest > limit {
 		return p, tooLarge("a step makes %s, where at most %s are made", mega(p.largest), mega(limit))
 	}

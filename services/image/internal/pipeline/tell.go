@@ -31,7 +31,7 @@ func measured(steps []recipe.Step, from size) float64 {
 // write encodes what a variant's steps made of each frame, or tells of it.
 func (j *call) write(a *arena, done []picture, p plan) []byte {
 	if p.format != recipe.JSON {
-		return frames(a, done).encode(p.Output, p.format, p.out.pixels()*int64(p.frames))
+		return j.encoded(a, p, done)
 	}
 	im := done[0]
 	doc := facts.Document{Original: j.facts(p.Output.KeepMetadata), Picture: facts.Picture{Width: p.out.w, Height: p.out.h, Page: p.page + 1}}

@@ -15,8 +15,16 @@ import (
 func Canonical(v Variant) string {
 	v = v.normal()
 	var parts []string
-	for _, s := range v.Steps {
-		parts = append(parts, canonicalStep(s))
+	set := -1
+	if len(v.Widths) > 0 {
+		set = first(v.Steps)
+	}
+	for i, s := range v.Steps {
+		if i == set {
+			parts = append(parts, canonicalResize(s.(Resize), v.Widths))
+		} else {
+			parts = append(parts, canonicalStep(s))
+		}
 	}
 	if out := canonicalOutput(v.Output); out != "" {
 		parts = append(parts, out)
@@ -28,15 +36,7 @@ func canonicalStep(s Step) string {
 	var o options
 	switch s := s.(type) {
 	case Resize:
-		o.text("c", string(s.Mode))
-		o.number("w", s.Width)
-		o.number("h", s.Height)
-		o.gravity(s.Gravity, s.Focus, s.Boxes)
-		if s.Gravity != XYCenter {
-			o.number("x", s.X)
-			o.number("y", s.Y)
-		}
-		o.text("b", string(s.Background))
+		return canonicalResize(s, nil)
 	case Crop:
 		o.text("c", "crop")
 		o.number("w", s.Width)
@@ -71,12 +71,31 @@ func canonicalStep(s Step) string {
 	return o.String()
 }
 
+func canonicalResize(s Resize, widths []int) string {
+	var o options
+	o.text("c", string(s.Mode))
+	if len(widths) > 0 {
+		o.set(s.Width, widths)
+	} else {
+		o.number("w", s.Width)
+	}
+	o.number("h", s.Height)
+	o.gravity(s.Gravity, s.Focus, s.Boxes)
+	if s.Gravity != XYCenter {
+		o.number("x", s.X)
+		o.number("y", s.Y)
+	}
+	o.text("b", string(s.Background))
+	return o.String()
+}
+
 func canonicalOutput(out Output) string {
 	var o options
 	o.text("b", string(out.Background))
 	o.text("cs", string(out.Space))
 	o.text("f", string(out.Format))
-	o.number("q", out.Quality)
+	o.quality(out)
+	o.bytes(out.MaxBytes)
 	o.words("fl", out.flags())
 	o.number("pg", out.Page)
 	return o.String()

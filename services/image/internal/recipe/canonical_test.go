@@ -134,6 +134,7 @@ func FuzzCanonical(f *testing.F) {
 		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff", "e_hue:-180,f_png/e_saturation:-0",
 		"l_img_01J,w_0.2,g_south_east,x_10,o_60,a_-30.5,fl_tiled", "l_text:sans_40_bold:a%2Cb\n%,co_f00,b_ffffff88,w_9,x_-4/l_text:x_9:b64:8J-Yig,fl_cutter", "o_5", "l_sha256:00",
 		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
+		"q_auto,bytes_5000", "w_320:640:640,f_webp", "e_trim,c_fill,w_640:320,h_90,dpr_1.5/a_90", "w_5:5,c_fit", "q_auto:low,f_auto,fl_chroma_444", "q_90:444,bytes_999", "q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 	} {
 		f.Add(text)
 	}

@@ -13,21 +13,31 @@ var validName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 // Check finds everything that is wrong with a recipe, whatever the original. Paths are written as in JSON:
 // "variants[1].output.quality"; messages name the variant.
 func (r Recipe) Check() []fault.Field {
-	if n := len(r.Variants); n == 0 || n > MaxVariants {
+	n := 0
+	for _, v := range r.Variants {
+		n += max(1, len(v.Widths))
+	}
+	if n == 0 || n > MaxVariants {
 		return []fault.Field{{Path: "variants", Message: fmt.Sprintf("there are %d variants; 1..%d are needed", n, MaxVariants)}}
 	}
 	var fields []fault.Field
 	first := map[string]int{}
 	for i, v := range r.Variants {
 		at := fmt.Sprintf("variants[%d]", i)
-		if !validName.MatchString(v.Name) {
-			fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%.80q is not 1..%d of a-z, 0-9, '-', '_'", v.Name, MaxName)})
-		} else if j, twice := first[v.Name]; twice {
-			fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%q is the name of variants[%d] already", v.Name, j)})
-		} else {
-			first[v.Name] = i
+		faults := v.checkSet()
+		for _, one := range v.named(len(faults) > 0) {
+			if !validName.MatchString(one.Name) {
+				fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%.80q is not 1..%d of a-z, 0-9, '-', '_'", one.Name, MaxName)})
+			} else if j, twice := first[one.Name]; twice {
+				fields = append(fields, fault.Field{Path: at + ".name", Message: fmt.Sprintf("%q is the name of variants[%d] already", one.Name, j)})
+			} else {
+				first[one.Name] = i
+			}
+			if len(faults) == 0 {
+				faults = append(one.Check(), one.checkDecided()...)
+			}
 		}
-		for _, f := range append(v.Check(), v.checkDecided()...) {
+		for _, f := range faults {
 			fields = append(fields, fault.Field{Path: at + "." + f.Path, Message: fmt.Sprintf("variant %.80q: %s", v.Name, f.Message)})
 		}
 	}
@@ -88,6 +98,7 @@ func checkOutput(o Output) []fault.Field {
 			c.fault("quality", "what is lossless takes no quality")
 		}
 	}
+	checkSearch(&c, o)
 	c.color("background", o.Background)
 	return c.fields
 }

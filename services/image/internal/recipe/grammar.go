@@ -10,13 +10,13 @@ import (
 )
 
 // keys are the options' names, in the order in which they are told.
-var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo", "l", "o", "co", "cs"}
+var keys = []string{"w", "h", "c", "g", "x", "y", "b", "a", "e", "f", "q", "dpr", "fl", "pg", "r", "bo", "l", "o", "co", "cs", "bytes", "t"}
 
 // Parse reads the options of a variant as they stand in a URL: "w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80".
 //
 // Steps are parted by "/" and done in order; within a step, options are parted by "," and stand in any order. A step trims
 // first (e_trim), then resizes or crops (w, h, c, g, x, y, b, dpr), then turns and mirrors (a), then blurs, sharpens, changes colours or makes mosaics (e),
-// then rounds its corners (r) and gets a border (bo). The output's options (f, q, fl, pg, cs,
+// then rounds its corners (r) and gets a border (bo). The output's options (f, q, bytes, fl, pg, cs,
 // and b outside of c_pad) may stand in any step, each once. In a step with an overlay (l, with o and co) the lengths, places, angles,
 // colours and flags are the overlay's.
 //
@@ -61,6 +61,7 @@ func (p *parser) parse(text string) (Variant, []fault.Field) {
 	if len(p.v.Steps) > MaxSteps {
 		p.fields = append(p.fields, fault.Field{Path: "options", Message: fmt.Sprintf("they ask for %d operations; at most %d are done", len(p.v.Steps), MaxSteps)})
 	}
+	p.v.Output = p.v.Output.over(p.preset)
 	if len(p.fields) == 0 {
 		p.report(checkOutput(p.v.Output), 0, p.outputs)
 	}
@@ -95,6 +96,9 @@ type parser struct {
 	inside  bool              // the text is our own
 	outputs map[string]option // the output's options that were seen
 	fields  []fault.Field
+	fly     *Fly // nil where no request is answered
+	told    Told
+	preset  Output // of presets that are named
 }
 
 // wrong notes a fault of an option that is there.

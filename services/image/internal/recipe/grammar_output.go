@@ -13,7 +13,7 @@ var flags = []string{"keep_metadata", "strip_profile", "lossless", "progressive"
 // output takes the output's options out of one part of the text.
 func (p *parser) output(t part) {
 	seen := map[string]option{}
-	for _, key := range []string{"b", "f", "q", "fl", "pg", "cs"} {
+	for _, key := range []string{"b", "f", "q", "bytes", "fl", "pg", "cs"} {
 		o, ok := t.options[key]
 		if !ok || key == "b" && t.options["c"].value == string(Pad) || (key == "b" || key == "fl") && t.has("l") {
 			continue
@@ -33,6 +33,9 @@ func (p *parser) output(t part) {
 	}
 	if o, ok := seen["q"]; ok {
 		out.Quality = p.quality(o)
+	}
+	if o, ok := seen["bytes"]; ok {
+		p.maxBytes(o)
 	}
 	if o, ok := seen["fl"]; ok {
 		p.flags(o)
@@ -58,8 +61,8 @@ func (p *parser) format(o option) {
 }
 
 func (p *parser) quality(o option) int {
-	if strings.HasPrefix(o.value, "auto") {
-		p.wrong(o, "quality is a number within 1..100; without q_ each format has a sensible one")
+	if strings.HasPrefix(o.value, "aut") {
+		p.autoQuality(o)
 		return 0
 	}
 	number, chroma, chosen := strings.Cut(o.value, ":")

@@ -10,6 +10,7 @@ import (
 
 // step turns one part of the text into steps and output.
 func (p *parser) step(t part) {
+	p.named(t)
 	if t.has("l") {
 		p.overlay(t)
 		p.output(t)
@@ -17,6 +18,7 @@ func (p *parser) step(t part) {
 	}
 	p.stray(t)
 	p.trim(t)
+	p.set(t)
 	switch {
 	case t.regional():
 		p.region(t, t.options["e"])
@@ -75,15 +77,18 @@ func (p *parser) geometry(t part) {
 func (p *parser) size(t part) map[string]int {
 	before, factor := len(p.fields), 1.0
 	if o, ok := t.options["dpr"]; ok {
-		if factor = p.decimal(o, MinDPR, MaxDPR); !t.has("w", "h") {
+		if factor = p.factor(o); !t.has("w", "h") {
 			p.wrong(o, "dpr_ multiplies the w_ and h_ of its step, and there are none")
 		}
 	}
-	size := map[string]int{}
+	size, device := map[string]int{}, p.autoWidth(t)
 	for _, key := range []string{"w", "h", "x", "y"} {
 		place := key == "x" || key == "y"
 		if o, ok := t.options[key]; ok && !(place && t.options["g"].value == string(XYCenter)) {
 			n := math.Round(float64(p.length(t, o)) * factor)
+			if key == "w" && device {
+				n = float64(p.integer(t.options[key]))
+			}
 			size[key] = int(n)
 			if !place && n < 1 && len(p.fields) == before {
 				p.wrong(o, "%d is not within 1..%d", size[key], MaxSide)
@@ -154,7 +159,7 @@ var keyOf = map[string]string{
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
 	"image_id": "l", "digest": "l", "text.text": "l", "text.font": "l", "text.size": "l", "text.align": "l", "text.color": "co", "text.background": "b",
 	"text.width": "w", "opacity": "o", "tiled": "fl", "mask": "fl",
-	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg", "color_space": "cs",
+	"format": "f", "quality": "q", "lossless": "fl", "progressive": "fl", "palette": "fl", "chroma": "fl", "page": "pg", "auto_quality": "q", "max_bytes": "bytes", "color_space": "cs",
 }
 
 // add takes a step, unless something is wrong with it.

@@ -12,12 +12,13 @@ import (
 // without a name is called "result" from here on, as nodes want names.
 // Fails with fault.Invalid as Resolve does, and with reason UNKNOWN_EXTENSION.
 func (v Variant) Negotiate(extension, accept string, src Source) (resolved Variant, vary bool, err error) {
-	if fields := v.Check(); len(fields) > 0 {
+	if fields := append(v.single(), v.Check()...); len(fields) > 0 {
 		return Variant{}, false, bad(fields)
 	}
 	switch {
 	case v.Output.Format == Negotiated:
 		v.Output.Format, vary = v.fromAccept(accept, src), true
+		v = v.content(src)
 	case v.Output.Format == Original && extension != "":
 		if v.Output.Format, err = FromExtension(extension); err != nil {
 			return Variant{}, false, err
@@ -57,12 +58,13 @@ func formatOf(word string) (Format, bool) {
 
 // fromAccept picks the smallest format that the Accept header names: avif, webp, else what every client shows. Only a format
 // named outright counts: "image/*" and "*/*" come from clients that show neither. jxl is for who asks for nothing else as much. A higher q wins; at the same q, the
-// smaller. What moves stays moving: webp, else gif. A format that cannot hold so large a result is passed over.
+// smaller. What moves stays moving: webp, else gif. A drawing becomes webp, else png. A format that cannot hold so large a result is passed over.
 func (v Variant) fromAccept(accept string, src Source) Format {
 	moving := src.Pages > 1 && (src.Format == "gif" || src.Format == "webp") && v.Output.Page == 0
-	best, weight := src.fallback(moving), 0.0
+	drawing := src.drawing(v.Output.Page)
+	best, weight := src.fallback(moving, drawing), 0.0
 	for _, f := range []Format{AVIF, WebP, JXL} {
-		if moving && f == AVIF || !f.holds(v, src) {
+		if moving && f == AVIF || drawing && f != WebP || !f.holds(v, src) {
 			continue
 		}
 		if q := accepted(accept, f.ContentType()); q > weight {
@@ -72,11 +74,11 @@ func (v Variant) fromAccept(accept string, src Source) Format {
 	return best
 }
 
-func (src Source) fallback(moving bool) Format {
+func (src Source) fallback(moving, drawing bool) Format {
 	switch {
 	case moving:
 		return GIF
-	case src.HasAlpha:
+	case src.HasAlpha || drawing:
 		return PNG
 	}
 	return JPEG

@@ -40,6 +40,7 @@ func (v Variant) normal() Variant {
 		v.Steps = append(v.Steps, s)
 	}
 	v.Output.Space = v.Output.Space.normal()
+	v = v.normalSet()
 	v.Output.Background, _ = v.Output.Background.normal()
 	v.Output.Scaling = v.Output.Scaling.normal()
 	v.Output.StripProfile = v.Output.StripProfile && v.Output.KeepMetadata // else it goes anyway

@@ -31,6 +31,7 @@ type Variant struct {
 	Name   string
 	Steps  []Step
 	Output Output
+	Widths []int // a set: made once for each, under the name, "_" and the width
 }
 
 // Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate,
@@ -166,7 +167,9 @@ type Output struct {
 	Chroma       Chroma
 	Scaling      Scaling
 	Space        Space
-	Page         int // of an animation or a TIFF, the one that is taken, from 1; 0 is all that the format can show
+	Page         int    // of an animation or a TIFF, the one that is taken, from 1; 0 is all that the format can show
+	AutoQuality  Target // in place of Quality: found by measuring
+	MaxBytes     int64  // what the result may have, by a lower quality; 0 is no limit
 }
 
 // Chroma says how many of the colour differences jpeg and avif keep: those of each pixel, or of every second one across and down.

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 
 	"calotype/kit/fault"
 )
@@ -23,6 +24,8 @@ type Source struct {
 	Pages    int
 	// Width and Height are pixels; 0 where they do not matter.
 	Width, Height int
+	// Bytes is what the file has; 0 where it does not matter.
+	Bytes int64
 }
 
 // Resolve checks a recipe and fills in every default for one original, so that what is left to make depends on nothing else.
@@ -31,12 +34,15 @@ func (r Recipe) Resolve(src Source) (Recipe, error) {
 	if fields := r.Check(); len(fields) > 0 {
 		return Recipe{}, bad(fields)
 	}
-	out := Recipe{Variants: make([]Variant, len(r.Variants))}
+	var out Recipe
 	var fields []fault.Field
 	for i, v := range r.Variants {
-		out.Variants[i] = v.fill(src)
-		for _, f := range out.Variants[i].checkResolved(src) {
-			fields = append(fields, fault.Field{Path: fmt.Sprintf("variants[%d].%s", i, f.Path), Message: fmt.Sprintf("variant %q: %s", v.Name, f.Message)})
+		for _, v := range src.of(v) {
+			v = v.fill(src)
+			for _, f := range v.checkResolved(src) {
+				fields = append(fields, fault.Field{Path: fmt.Sprintf("variants[%d].%s", i, f.Path), Message: fmt.Sprintf("variant %q: %s", v.Name, f.Message)})
+			}
+			out.Variants = append(out.Variants, v)
 		}
 	}
 	if len(fields) > 0 {
@@ -47,7 +53,7 @@ func (r Recipe) Resolve(src Source) (Recipe, error) {
 
 // Resolve does for one variant, named or not, what Recipe.Resolve does for all.
 func (v Variant) Resolve(src Source) (Variant, error) {
-	if fields := append(v.Check(), v.checkDecided()...); len(fields) > 0 {
+	if fields := slices.Concat(v.single(), v.Check(), v.checkDecided()); len(fields) > 0 {
 		return Variant{}, bad(fields)
 	}
 	v = v.fill(src)
@@ -74,6 +80,8 @@ func (v Variant) fill(src Source) Variant {
 	}
 	switch {
 	case !o.Format.Lossy() || o.Lossless:
+		o.Quality, o.AutoQuality = 0, NoTarget
+	case o.AutoQuality != NoTarget:
 		o.Quality = 0
 	case o.Quality == 0 && o.Format == AVIF:
 		o.Quality = DefaultAVIFQuality
@@ -87,7 +95,7 @@ func (v Variant) fill(src Source) Variant {
 		o.Space = SRGB
 	}
 	o.Palette = o.Palette && o.Format == PNG
-	if !o.Format.Subsamples() || o.Lossless || o.Chroma == Automatic.of(o.Quality) {
+	if !o.Format.Subsamples() || o.Lossless || !o.Searches() && o.Chroma == Automatic.of(o.Quality) {
 		o.Chroma = Automatic
 	}
 	if o.Page == 1 && (src.Pages == 1 || src.Format != "" && !Format(src.Format).Moves() || !o.Format.Moves()) {

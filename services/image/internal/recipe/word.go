@@ -17,6 +17,7 @@ var (
 	formats   = append(slices.Clone(shown), "jxl", "tiff", "json")
 	turns     = []string{"90", "180", "270", "hflip", "vflip"}
 	chromas   = []string{"420", "444"}
+	targets   = []string{"best", "good", "eco", "low"}
 
 	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone"}
 )

@@ -8,6 +8,7 @@ import (
 	imagev1 "calotype/proto/image/v1"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/manager"
+	"calotype/services/image/internal/recipe"
 )
 
 // Images answers for image.v1's Images.
@@ -89,13 +90,18 @@ func (h *Images) GetVariant(ctx context.Context, in *imagev1.GetVariantRequest, 
 
 // Plan implements imagev1.ImagesHandler.
 func (h *Images) Plan(ctx context.Context, in *imagev1.PlanRequest, out *imagev1.PlanResponse) error {
-	p, err := h.uses.Plan(ctx, job.ImageID(in.GetImageId()), in.GetOptions(), in.GetExtension(), in.GetAccept())
+	hints := in.GetHints()
+	p, err := h.uses.Plan(ctx, manager.Address{
+		Image: job.ImageID(in.GetImageId()), Options: in.GetOptions(), Extension: in.GetExtension(), Accept: in.GetAccept(),
+		Hints: recipe.Hints{DPR: hints.GetDpr(), Width: int(hints.GetWidth()), Viewport: int(hints.GetViewportWidth())},
+	})
 	if err != nil {
 		return err
 	}
 	out.Image = new(imagev1.Image)
 	fillImage(out.Image, p.Image)
 	out.Variant, out.Key, out.VaryAccept = VariantToProto(p.Variant), p.Key, p.Vary
+	out.VaryHints, out.VaryWidth = p.Told.DPR || p.Told.Width, p.Told.Width
 	return nil
 }
 

@@ -38,7 +38,7 @@ func VariantsFromProto(path string, ps []*imagev1.Variant) (recipe.Recipe, error
 
 // variantFromProto translates; what is wrong stays wrong for Check to find.
 func variantFromProto(p *imagev1.Variant) recipe.Variant {
-	v := recipe.Variant{Name: p.GetName()}
+	v := recipe.Variant{Name: p.GetName(), Widths: toInts(p.GetWidths())}
 	for _, op := range p.GetOperations() {
 		v.Steps = append(v.Steps, stepFromProto(op))
 	}
@@ -56,6 +56,8 @@ func variantFromProto(p *imagev1.Variant) recipe.Variant {
 			StripProfile: out.GetStripProfile(),
 			Scaling:      recipe.Scaling(out.GetScaling()),
 			Space:        recipe.Space(out.GetColorSpace()),
+			AutoQuality:  recipe.Target(out.GetAutoQuality()),
+			MaxBytes:     out.GetMaxBytes(),
 		}
 	}
 	return v
@@ -142,7 +144,7 @@ func RecipeToProto(r recipe.Recipe) *imagev1.Recipe {
 
 // VariantToProto writes one variant, named or not.
 func VariantToProto(v recipe.Variant) *imagev1.Variant {
-	p := &imagev1.Variant{Name: v.Name, Output: &imagev1.Output{
+	p := &imagev1.Variant{Name: v.Name, Widths: toInt32s(v.Widths), Output: &imagev1.Output{
 		Format:       string(v.Output.Format),
 		Quality:      int32(v.Output.Quality),
 		KeepMetadata: v.Output.KeepMetadata,
@@ -155,6 +157,8 @@ func VariantToProto(v recipe.Variant) *imagev1.Variant {
 		StripProfile: v.Output.StripProfile,
 		Scaling:      string(v.Output.Scaling),
 		ColorSpace:   string(v.Output.Space),
+		AutoQuality:  string(v.Output.AutoQuality),
+		MaxBytes:     v.Output.MaxBytes,
 	}}
 	for _, s := range v.Steps {
 		p.Operations = append(p.Operations, stepToProto(s))

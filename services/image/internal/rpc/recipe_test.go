@@ -45,6 +45,8 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 		}},
 		{Name: "plain", Output: recipe.Output{Format: recipe.AVIF, Lossless: true}},
 		{Name: "choices", Output: recipe.Output{Format: recipe.JPEG, KeepMetadata: true, StripProfile: true, Progressive: true, Chroma: recipe.Chroma444, Page: 3, Space: recipe.P3, Scaling: recipe.Best}},
+		{Name: "found", Output: recipe.Output{Format: recipe.WebP, AutoQuality: recipe.TargetEco, MaxBytes: 5000}},
+		{Name: "set", Widths: []int{320, 640}, Steps: []recipe.Step{recipe.Resize{Mode: recipe.Fill, Width: 640, Height: 480}}},
 		{Name: "palette", Output: recipe.Output{Format: recipe.PNG, Palette: true}},
 	}}
 	b, err := protojson.Marshal(RecipeToProto(want))
