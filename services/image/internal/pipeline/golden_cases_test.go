@@ -51,6 +51,8 @@ var elsewhere = map[string]string{
 	"l":      "another image, or the machine's fonts, would be part of it: the tests of overlays look at every pixel",
 	"o":      "it goes with l_",
 	"co":     "it goes with l_",
+	"bytes":  "a quality that encoders of other versions reach with other bytes: TestBytes and its like look at the size",
+	"t":      "it stands for the options of a preset",
 }
 
 // goldenCases has each word of the grammar, in what is made of a chart where nothing else is needed.
