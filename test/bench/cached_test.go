@@ -99,7 +99,7 @@ func again(b *testing.B, at, path, header string, pid int) {
 
 // loop asks until it is stopped. The first answer is read as HTTP; what follows must be as long.
 func loop(at string, request []byte, stop *atomic.Bool) (answers int64, err error) {
-	conn, err := net.Dial("tcp", at) //nolint:noctx // local
+	conn, err := net.Dial("tcp", at)
 	if err != nil {
 		return 0, err
 	}
@@ -108,7 +108,7 @@ func loop(at string, request []byte, stop *atomic.Bool) (answers int64, err erro
 	length := 0
 	for ; !stop.Load(); answers++ {
 		if answers%9000 == 8999 { // nginx closes a connection after 10,000
-			if err = errors.Join(conn.Close(), func() (err error) { conn, err = net.Dial("tcp", at); return err }()); err != nil { //nolint:noctx // local
+			if err = errors.Join(conn.Close(), func() (err error) { conn, err = net.Dial("tcp", at); return err }()); err != nil {
 				return answers, err
 			}
 		}

@@ -37,7 +37,7 @@ func BenchmarkMemory(b *testing.B) {
 		files = append(files, found...)
 	}
 	if len(files) == 0 {
-		b.Skipf("there are no pictures in %s", folder)
+		b.Fatalf("there are no pictures in %s; TEST_CORPUS names another folder", folder)
 	}
 	env := []string{"CALOTYPE_WORKER__ORIGINALS__IDLE=8s", "CALOTYPE_RESULTS__IDLE=8s"} // else the same after minutes
 	if lib := os.Getenv("ALLOCATOR"); lib != "" {

@@ -66,7 +66,7 @@ func (s running) keep(b *testing.B, file string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	rsp, err := http.Post("http://"+s.at+"/v1/images", mime.TypeByExtension(filepath.Ext(file)), bytes.NewReader(data)) //nolint:noctx // ends with the process
+	rsp, err := http.Post("http://"+s.at+"/v1/images", mime.TypeByExtension(filepath.Ext(file)), bytes.NewReader(data))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (h hooked) Render(ctx context.Context, in job.Input, variants []recipe.Vari
 		if tell != nil {
 			tell(job.Progress{Phase: "rendering", Percent: 1})
 		}
-		for n := new(atomic.Int64); ; n.Add(1) { //nolint:staticcheck // SA5002: it is to have no end
+		for n := new(atomic.Int64); ; n.Add(1) {
 		}
 	case "wait":
 		if tell != nil {

@@ -234,7 +234,7 @@ func (o *overlays) turn(s recipe.Overlay, im picture) picture {
 		return im
 	}
 	a := im.a
-	done := im
+	var done picture
 	if right := int(math.Round(s.Angle)) % 360; float64(right) == s.Angle && right%90 == 0 {
 		done = im.rotate((right + 360) % 360)
 	} else {
