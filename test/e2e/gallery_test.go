@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	imagev1 "calotype/proto/image/v1"
@@ -34,6 +35,7 @@ func TestGallery(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := keep(t, s, filepath.Join(folder, "original.jpg"))
+	logo := keep(t, s, filepath.Join(root, "test", "pictures", "alpha.png"))
 	shown := map[string]string{"original.jpg": "", "README.md": ""}
 	for _, found := range pictured.FindAllStringSubmatch(string(text), -1) {
 		name, options := found[1], found[2]
@@ -42,7 +44,7 @@ func TestGallery(t *testing.T) {
 		}
 		shown[name] = options
 		t.Run(name, func(t *testing.T) {
-			a, err := send(within(t), http.MethodGet, s.base+"/i/"+options+"/"+id+filepath.Ext(name), nil, nil)
+			a, err := send(within(t), http.MethodGet, s.base+"/i/"+strings.ReplaceAll(options, "$LOGO", logo)+"/"+id+filepath.Ext(name), nil, nil)
 			if err != nil || a.status != http.StatusOK {
 				t.Fatalf("%s: %d %s %v", options, a.status, a.body, err)
 			}
