@@ -81,7 +81,7 @@ func start(t *testing.T) *cluster {
 	c.own = map[string][]string{
 		"storage":       {"CALOTYPE_STORAGE__ROOT=" + c.blobs, "CALOTYPE_STORAGE__MIN_FREE=0"},
 		"image-manager": {queue, "CALOTYPE_IMAGE__DATABASE=" + filepath.Join(data, "image.db"), "CALOTYPE_IMAGE__WEBHOOKS__KEEP_SECRET="},
-		"image-worker":  {queue},
+		"image-worker":  {queue, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0"}, // so that it misses what storage has lost
 		"gateway":       {"CALOTYPE_HTTP__LISTEN=127.0.0.1:0"},
 	}
 	for _, name := range []string{"storage", "image-manager", "image-worker", "gateway"} {

@@ -96,6 +96,8 @@ func start(t *testing.T) *suite {
 	wc := worker.DefaultConfig()
 	common, h = s.host(proto.Worker, "image-worker")
 	wc.Config, wc.Queue.Kind, wc.Queue.RabbitMQ.URLs = common, ic.Queue.Kind, ic.Queue.RabbitMQ.URLs
+	// Helper processes, for what is told of them; with the race detector, whose shadow of the memory counts.
+	wc.Worker.Isolation.Mode, wc.Worker.Isolation.Memory = isolated, 1<<50
 	node, err := worker.New(wc, h)
 	s.must(err)
 
