@@ -4,6 +4,7 @@ package servers
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -53,6 +54,10 @@ func FreePort(t testing.TB) string {
 	return local(freePorts(t, 1)[0])
 }
 
+// Ports are looked for below those that the system gives to whoever calls somebody: with those, a connection that a test makes may be at a
+// port that its next server was promised.
+const firstPort, endPort = 20000, 32768
+
 // freePorts returns n ports of the loopback interface that are free for TCP and for UDP at this moment. Another process may
 // take one before the server does: start tries again with others then.
 func freePorts(t testing.TB, n int) []int {
@@ -62,12 +67,12 @@ func freePorts(t testing.TB, n int) []int {
 		if tries > 100*n {
 			t.Fatalf("no %d free ports on the loopback interface", n)
 		}
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		port := firstPort + rand.N(endPort-firstPort)
+		tcp, err := net.Listen("tcp", local(port))
 		if err != nil {
-			t.Fatalf("look for a free port: %v", err)
+			continue
 		}
 		defer tcp.Close() // held until all are found, so that no port is given twice
-		port := tcp.Addr().(*net.TCPAddr).Port
 		udp, err := net.ListenPacket("udp", local(port))
 		if err != nil {
 			continue

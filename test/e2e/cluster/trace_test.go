@@ -29,7 +29,8 @@ func TestOneStory(t *testing.T) {
 	c := front(t)
 	trace, id := random(16), "e2e-"+random(8)
 	header := http.Header{"Traceparent": {"00-" + trace + "-" + random(8) + "-01"}, "X-Request-Id": {id}}
-	a, err := c.Send(within(t, patience), http.MethodPost, "/v1/images?preset=thumb", header, bytes.NewReader(picture(t, "photo.jpg")))
+	unseen := append(picture(t, "photo.jpg"), unique()...) // in no worker's memory: storage is asked for it
+	a, err := c.Send(within(t, patience), http.MethodPost, "/v1/images?preset=thumb", header, bytes.NewReader(unseen))
 	if err != nil {
 		t.Fatal(err)
 	}
