@@ -25,8 +25,9 @@ type grpcSite struct {
 	relay   *relay.Handler
 }
 
-// newGRPC builds it over the process's RPC client. Late ends when running calls can no longer be waited for.
-func newGRPC(late context.Context, cfg Config, host *boot.Host) (*grpcSite, error) {
+// newGRPC builds it over the process's RPC client. Late ends when running calls can no longer be waited for; deleted is told when an
+// image may have been deleted.
+func newGRPC(late context.Context, cfg Config, host *boot.Host, deleted func()) (*grpcSite, error) {
 	known := map[string]string{
 		greeterv1.Greeter_ServiceDesc.ServiceName:   proto.Greeter,
 		imagev1.Images_ServiceDesc.ServiceName:      proto.Image,
@@ -38,9 +39,15 @@ func newGRPC(late context.Context, cfg Config, host *boot.Host) (*grpcSite, erro
 	}
 	client := host.Client()
 	c := catalog.New(catalog.Config{Registry: host.Registry, Opener: client, Known: known, Rules: cfg.GRPC.Services, Log: host.Log})
-	done, err := counted(host.Metrics)
+	count, err := counted(host.Metrics)
 	if err != nil {
 		return nil, err
+	}
+	done := func(method string, code codes.Code, took time.Duration) {
+		if method == imagev1.Images_Delete_FullMethodName {
+			deleted() // before the caller sees the end of the call
+		}
+		count(method, code, took)
 	}
 	r, err := relay.New(relay.Config{
 		MaxMessage: int(cfg.GRPC.MaxMessage), MaxCalls: cfg.GRPC.MaxCalls, Timeout: cfg.Timeouts.Request, Patience: cfg.Timeouts.Stall,

@@ -99,7 +99,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	if err != nil {
 		return nil, err
 	}
-	calls, err := newGRPC(late, cfg, host)
+	calls, err := newGRPC(late, cfg, host, func() { kept.Forget("") })
 	if err != nil {
 		return nil, err
 	}

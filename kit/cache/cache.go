@@ -117,12 +117,12 @@ func (c *Cache[K, V]) Remove(key K) {
 	c.drop(key, Removed)
 }
 
-// RemoveIf drops the entries whose keys match.
-func (c *Cache[K, V]) RemoveIf(match func(K) bool) {
+// RemoveIf drops the entries that match.
+func (c *Cache[K, V]) RemoveIf(match func(K, V) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, key := range c.entries.Keys() {
-		if match(key) {
+		if e, _ := c.entries.Peek(key); match(key, e.value) {
 			c.drop(key, Removed)
 		}
 	}

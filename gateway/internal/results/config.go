@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Memory config.Size   `koanf:"memory" doc:"bytes of pictures on the fly that a gateway keeps, those used last, of at most 1MiB each; 0 keeps none"`
 	Idle   time.Duration `koanf:"idle" doc:"how long such a picture is kept after its last use"`
-	Plans  time.Duration `koanf:"plans" doc:"how long a gateway answers by what it knows of an address under /i/, before it asks a manager again: deleted images are served as long, and presets may be older; 0 asks each time"`
+	Plans  time.Duration `koanf:"plans" doc:"how long a gateway answers by what it knows of an address under /i/, before it asks a manager again: what other gateways deleted is served as long, upon other pictures too, and presets may be older; 0 asks each time"`
 }
 
 // DefaultConfig keeps what a few pages show.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,10 @@ type Cache struct {
 	cfg     Config
 	results *cache.Cache[string, *Result]
 	plans   *cache.Cache[address, *imagev1.PlanResponse]
-	asked   flight.Group[address, *imagev1.PlanResponse]
+	asked   flight.Group[asking, *imagev1.PlanResponse]
+	// forgot counts what was forgotten: what was asked for before that is neither kept nor shared with who asks after it.
+	mu      sync.Mutex
+	forgot  int
 	counted *prometheus.CounterVec
 }
 
@@ -100,11 +104,6 @@ func (c *Cache) Keeping(key string, head *imagev1.Result, next func() ([]byte, e
 		}
 		return chunk, err
 	}
-}
-
-// Forget has an image's addresses planned anew.
-func (c *Cache) Forget(image string) {
-	c.plans.RemoveIf(func(a address) bool { return a.image == image })
 }
 
 // Run drops what nobody uses, until ctx ends.
