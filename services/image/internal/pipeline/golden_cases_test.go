@@ -6,33 +6,37 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"calotype/test/likeness"
 )
 
 // goldenCase is a picture that is kept: what it is made of, and how.
 type goldenCase struct {
 	of, options string
-	allowed     gap               // where codecs differ more from version to version than operations do
+	allowed     likeness.Gap      // where codecs differ more from version to version than operations do
 	blind       map[string]string // numbers that cannot be seen here, and why
 }
 
 // What versions of libvips, 8.14 to 8.18, may differ by: the rounding of a level here and there, which a dark or blue pixel shows most;
 // more where pictures were resized, whose sums later versions round otherwise; and much more in what encoders choose to leave out.
 var (
-	tight   = gap{0.3, 2.8}
-	resized = gap{0.6, 3.6}
-	asJPEG  = gap{1.4, 15}
-	asWebP  = gap{4, 20}
-	asAVIF  = gap{6, 25}
-	palette = gap{3, 17}
-	inks    = gap{10, 18} // the profile that CMYK is taken for where there is none
+	tight   = gap(0.3, 2.8)
+	resized = gap(0.6, 3.6)
+	asJPEG  = gap(1.4, 15)
+	asWebP  = gap(4, 20)
+	asAVIF  = gap(6, 25)
+	palette = gap(3, 17)
+	inks    = gap(10, 18) // the profile that CMYK is taken for where there is none
 )
 
 // coarse says why a tenth of a quality is not seen by pictures.
 var coarse = map[string]string{".Output.Quality": "versions of encoders differ by more"}
 
-func (c goldenCase) bound() gap {
+func gap(mean, most float64) likeness.Gap { return likeness.Gap{Mean: mean, Most: most} }
+
+func (c goldenCase) bound() likeness.Gap {
 	switch {
-	case c.allowed != (gap{}):
+	case c.allowed != (likeness.Gap{}):
 		return c.allowed
 	case strings.Contains(c.options, "_region"), strings.HasPrefix(c.options, "c_crop") && !strings.Contains(c.options, "/"):
 		return tight
@@ -107,7 +111,7 @@ var goldenCases = []goldenCase{
 	{of: "photo.jpg", options: "w_80,f_jpeg,q_60", allowed: asJPEG, blind: coarse}, {of: "photo.jpg", options: "w_80,f_jpeg,q_50:444", allowed: asJPEG, blind: coarse},
 	{of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_444.progressive", allowed: asJPEG}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_chroma_420", allowed: asJPEG},
 	{of: "photo.jpg", options: "w_80,f_webp,q_50", allowed: asWebP, blind: coarse}, {of: "photo.jpg", options: "w_80,f_avif,q_50", allowed: asAVIF, blind: coarse},
-	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless", allowed: gap{0.8, 3.6}}, {of: "photo.jpg", options: "w_80,fl_best"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8", allowed: palette}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile", allowed: asJPEG},
+	{of: "photo.jpg", options: "w_80,f_avif,fl_lossless", allowed: gap(0.8, 3.6)}, {of: "photo.jpg", options: "w_80,fl_best"}, {of: "photo.jpg", options: "w_80,f_png,fl_png8", allowed: palette}, {of: "photo.jpg", options: "w_80,f_jpeg,fl_keep_metadata.strip_profile", allowed: asJPEG},
 }
 
 // original is what a case is made of.

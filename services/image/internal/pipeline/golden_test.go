@@ -13,6 +13,7 @@ import (
 
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
+	"calotype/test/likeness"
 )
 
 var update = flags.Bool("update", false, "write the golden pictures anew")
@@ -114,9 +115,9 @@ func TestGolden(t *testing.T) {
 			if s := now.Bounds().Size(); s.X > 128 || s.Y > 128 {
 				t.Errorf("%v is large for a golden picture", s)
 			}
-			d := gapOf(c.kept(t, now), now)
+			d := likeness.GapOf(c.kept(t, now), now)
 			t.Logf("%v", d)
-			if d.beyond(c.bound()) {
+			if d.Beyond(c.bound()) {
 				t.Errorf("%v from %s, where %v are allowed", d, c.file(), c.bound())
 			}
 		})
@@ -176,7 +177,7 @@ func TestGoldensNoticeATenth(t *testing.T) {
 			if err != nil {
 				continue // it is refused: noticed
 			}
-			if d := gapOf(golden, seen(t, e, data)); !d.beyond(c.bound()) {
+			if d := likeness.GapOf(golden, seen(t, e, data)); !d.Beyond(c.bound()) {
 				t.Errorf("%s of %s: with %s it is only %v away, where %v are allowed", c.options, c.of, m.says, d, c.bound())
 			}
 		}

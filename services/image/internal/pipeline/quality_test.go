@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"image"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,85 +10,8 @@ import (
 	"calotype/kit/config"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
+	"calotype/test/likeness"
 )
-
-// light is how light a picture's pixels are, as JPEG has it, 0..255.
-type light struct {
-	w, h int
-	v    []float64
-}
-
-func lightOf(m image.Image) light {
-	s := m.Bounds().Size()
-	l := light{s.X, s.Y, make([]float64, s.X*s.Y)}
-	for y := range s.Y {
-		for x := range s.X {
-			r, g, b, _ := m.At(x, y).RGBA()
-			l.v[y*s.X+x] = (0.299*float64(r) + 0.587*float64(g) + 0.114*float64(b)) / 257
-		}
-	}
-	return l
-}
-
-// reduced is the reference: Lanczos of 3 lobes, both ways over all pixels at once, in floating point.
-func (l light) reduced(w, h int) light {
-	return l.across(w).turned().across(h).turned()
-}
-
-func (l light) turned() light {
-	t := light{l.h, l.w, make([]float64, len(l.v))}
-	for y := range l.h {
-		for x := range l.w {
-			t.v[x*l.h+y] = l.v[y*l.w+x]
-		}
-	}
-	return t
-}
-
-func (l light) across(w int) light {
-	out := light{w, l.h, make([]float64, w*l.h)}
-	by := float64(l.w) / float64(w)
-	for x := range w {
-		at := (float64(x)+0.5)*by - 0.5
-		first := int(math.Ceil(at - 3*by))
-		var weights []float64
-		sum := 0.0
-		for i := first; float64(i) <= at+3*by; i++ {
-			weights = append(weights, lanczos((float64(i)-at)/by))
-			sum += weights[len(weights)-1]
-		}
-		for y := range l.h {
-			v := 0.0
-			for i, weight := range weights {
-				v += weight * l.v[y*l.w+min(max(first+i, 0), l.w-1)]
-			}
-			out.v[y*w+x] = min(max(v/sum, 0), 255)
-		}
-	}
-	return out
-}
-
-func lanczos(x float64) float64 {
-	if x == 0 {
-		return 1
-	}
-	if math.Abs(x) >= 3 {
-		return 0
-	}
-	return 3 * math.Sin(math.Pi*x) * math.Sin(math.Pi*x/3) / (math.Pi * math.Pi * x * x)
-}
-
-func psnr(t testing.TB, a, b light) float64 {
-	t.Helper()
-	if a.w != b.w || a.h != b.h {
-		t.Fatalf("%d x %d pixels beside %d x %d", a.w, a.h, b.w, b.h)
-	}
-	sum := 0.0
-	for i := range a.v {
-		sum += (a.v[i] - b.v[i]) * (a.v[i] - b.v[i])
-	}
-	return 10 * math.Log10(255*255*float64(len(a.v))/sum)
-}
 
 // photographs are the one that is in the checkout, whole and cut so that no decoder's reduction comes out even, and those of a corpus.
 func photographs(t *testing.T, e *Engine) map[string][]byte {
@@ -117,7 +38,7 @@ func TestScalings(t *testing.T) {
 	e := engine(t)
 	sum, n := map[recipe.Scaling]float64{}, 0
 	for name, data := range photographs(t, e) {
-		whole := lightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
+		whole := likeness.LightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
 		for _, c := range []struct {
 			photo   string
 			scaling recipe.Scaling
@@ -134,7 +55,7 @@ func TestScalings(t *testing.T) {
 			v := variant(c.format, recipe.Resize{Width: 512})
 			v.Output.Scaling = c.scaling
 			r := e.make(t, data, v)
-			got := psnr(t, whole.reduced(r.Width, r.Height), lightOf(e.look(t, r)))
+			got := likeness.PSNR(whole.Reduced(r.Width, r.Height), likeness.LightOf(e.look(t, r)))
 			if got < c.least {
 				t.Errorf("%s as %s, scaling %q: %.2f dB, want %.2f", name, c.format, c.scaling, got, c.least)
 			}
@@ -158,7 +79,7 @@ func TestScalings(t *testing.T) {
 func TestCascade(t *testing.T) {
 	e := engine(t)
 	for name, data := range photographs(t, e) {
-		whole := lightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
+		whole := likeness.LightOf(e.look(t, e.make(t, data, variant(recipe.PNG))))
 		var set []recipe.Variant
 		for _, w := range []int{100, 800, 200, 600, 400, 48} { // 100 of 200, 200 and 48 of larger ones, 600 of 800 only
 			set = append(set, variant(recipe.PNG, recipe.Resize{Width: w}))
@@ -168,8 +89,8 @@ func TestCascade(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, r := range many {
-			want := whole.reduced(r.Width, r.Height)
-			together, alone := psnr(t, want, lightOf(e.look(t, r))), psnr(t, want, lightOf(e.look(t, e.make(t, data, set[i]))))
+			want := whole.Reduced(r.Width, r.Height)
+			together, alone := likeness.PSNR(want, likeness.LightOf(e.look(t, r))), likeness.PSNR(want, likeness.LightOf(e.look(t, e.make(t, data, set[i]))))
 			enough := 49.0 // where JPEG at quality 80 comes to 37
 			if name != "photo" && name != "odd" {
 				enough = 44

@@ -8,6 +8,7 @@ import (
 
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
+	"calotype/test/likeness"
 )
 
 func wide(f recipe.Format, steps ...recipe.Step) recipe.Variant {
@@ -90,7 +91,7 @@ func TestP3OfOtherSpaces(t *testing.T) {
 		data := load(t, name)
 		there := e.make(t, data, wide(recipe.PNG, recipe.Resize{Width: 40}))
 		back := e.make(t, there.Data, variant(recipe.PNG))
-		if d := gapOf(e.look(t, e.make(t, data, variant(recipe.PNG, recipe.Resize{Width: 40}))), e.look(t, back)); d.mean > 1 {
+		if d := likeness.GapOf(e.look(t, e.make(t, data, variant(recipe.PNG, recipe.Resize{Width: 40}))), e.look(t, back)); d.Mean > 1 {
 			t.Errorf("%s by way of Display P3 differs by %v", name, d)
 		}
 	}

@@ -1,4 +1,6 @@
-package pipeline
+// Package likeness measures for tests how far two pictures are apart: as the eye sees it, and in decibels. It is built without the race
+// detector, which would make its arithmetic ten times slower and has nothing to see in it.
+package likeness
 
 import (
 	"fmt"
@@ -7,21 +9,22 @@ import (
 	"math"
 )
 
-// gap is how far two pictures are apart as the eye sees it: the mean and the largest difference of their pixels in CIELAB (CIE 1976), in
+// Gap is how far two pictures are apart as the eye sees it: the mean and the largest difference of their pixels in CIELAB (CIE 1976), in
 // which 2.3 is just noticed side by side. Pictures of two sizes are infinitely far apart.
-type gap struct{ mean, most float64 }
+type Gap struct{ Mean, Most float64 }
 
-func (g gap) String() string { return fmt.Sprintf("%.2f in the mean and %.1f at most", g.mean, g.most) }
+func (g Gap) String() string { return fmt.Sprintf("%.2f in the mean and %.1f at most", g.Mean, g.Most) }
 
-func (g gap) beyond(bound gap) bool { return !(g.mean <= bound.mean && g.most <= bound.most) }
+// Beyond is whether the pictures are further apart than bound allows.
+func (g Gap) Beyond(bound Gap) bool { return !(g.Mean <= bound.Mean && g.Most <= bound.Most) }
 
-// gapOf looks at pictures with transparency on white and on black, and takes the worse.
-func gapOf(a, b image.Image) gap {
+// GapOf looks at pictures with transparency on white and on black, and takes the worse.
+func GapOf(a, b image.Image) Gap {
 	s := a.Bounds().Size()
 	if s != b.Bounds().Size() {
-		return gap{math.Inf(1), math.Inf(1)}
+		return Gap{math.Inf(1), math.Inf(1)}
 	}
-	var worse gap
+	var worse Gap
 	for _, paper := range []float64{1, 0} {
 		sum, most := 0.0, 0.0
 		for y := range s.Y {
@@ -31,7 +34,7 @@ func gapOf(a, b image.Image) gap {
 				sum, most = sum+d, max(most, d)
 			}
 		}
-		worse = gap{max(worse.mean, sum/float64(s.X*s.Y)), max(worse.most, most)}
+		worse = Gap{max(worse.Mean, sum/float64(s.X*s.Y)), max(worse.Most, most)}
 	}
 	return worse
 }
