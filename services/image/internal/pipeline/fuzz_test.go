@@ -45,7 +45,7 @@ const (
 // tough is an engine for small pictures, whatever they say of themselves.
 func tough(t testing.TB) *Engine {
 	e := engine(t, func(l *Limits) {
-		*l = Limits{Bytes: 64 * config.KiB, Side: 512, Pixels: 1 << 16, AnimationPixels: 1 << 17, Frames: 16, ScanPixels: 1 << 21,
+		*l = Limits{Bytes: 64 * config.KiB, Side: 512, Pixels: 1 << 16, AnimationPixels: 1 << 17, Frames: 16, ScanPixels: 1 << 21, Scans: 100, Profile: config.MiB, Exif: config.MiB,
 			Memory: 4 * config.MiB, OutputBytes: 4 * config.MiB}
 	})
 	e.allowed = probe.Guarded()

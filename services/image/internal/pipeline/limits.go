@@ -25,6 +25,9 @@ type Limits struct {
 	AnimationPixels int64       `koanf:"animation_pixels" doc:"the most pixels of all frames of an animation together"`
 	Frames          int         `koanf:"frames" doc:"the most frames of an animation"`
 	ScanPixels      int64       `koanf:"scan_pixels" doc:"the most pixels of all scans of a progressive JPEG together: each is a pass over the picture"`
+	Scans           int         `koanf:"scans" doc:"the most scans of a progressive JPEG; usual are 10"`
+	Profile         config.Size `koanf:"profile" doc:"the most bytes of a colour profile, unpacked"`
+	Exif            config.Size `koanf:"exif" doc:"the most bytes of EXIF; a JPEG has 64KiB at most"`
 	Memory          config.Size `koanf:"memory" doc:"the most decoded pixels, in bytes, that one call keeps"`
 	OutputBytes     config.Size `koanf:"output_bytes" doc:"the most bytes of all results of one call together"`
 }
@@ -33,7 +36,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Bytes: 100 * config.MiB, Side: 32768, Pixels: 64e6, AnimationPixels: 128e6, Frames: 512, ScanPixels: 3e9,
-		Memory: 192 * config.MiB, OutputBytes: 256 * config.MiB,
+		Scans: 100, Profile: 4 * config.MiB, Exif: config.MiB, Memory: 192 * config.MiB, OutputBytes: 256 * config.MiB,
 	}
 }
 
@@ -45,6 +48,9 @@ func (l Limits) Validate() []fault.Field {
 			bad = append(bad, fault.Field{Path: name, Message: "must be at least 1"})
 		}
 	}
+	if l.Profile > probe.MaxProfile {
+		bad = append(bad, fault.Field{Path: "profile", Message: fmt.Sprintf("must be at most %v", config.Size(probe.MaxProfile))})
+	}
 	return bad
 }
 
@@ -52,7 +58,8 @@ func (l Limits) Validate() []fault.Field {
 func (l Limits) numbers() map[string]int64 {
 	return map[string]int64{
 		"bytes": int64(l.Bytes), "side": int64(l.Side), "pixels": l.Pixels, "animation_pixels": l.AnimationPixels,
-		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "memory": int64(l.Memory), "output_bytes": int64(l.OutputBytes),
+		"frames": int64(l.Frames), "scan_pixels": l.ScanPixels, "scans": int64(l.Scans), "profile": int64(l.Profile),
+		"exif": int64(l.Exif), "memory": int64(l.Memory), "output_bytes": int64(l.OutputBytes),
 	}
 }
 
@@ -73,6 +80,12 @@ func (l Limits) admit(h probe.Header, bytes int) error {
 	case h.Pixels()*int64(h.Scans) > max(l.ScanPixels, l.Pixels):
 		return large("a progressive JPEG of %d x %d pixels in %d scans, where at most %d are accepted at that size", h.Width, h.Height,
 			h.Scans, l.ScanPixels/h.Pixels())
+	case h.Scans > l.Scans:
+		return large("a progressive JPEG of %d scans, where at most %d are accepted", h.Scans, l.Scans)
+	case h.Profile > int(l.Profile):
+		return large("a colour profile of %d bytes or more, where at most %d are accepted", h.Profile, l.Profile)
+	case h.Exif > int(l.Exif):
+		return large("%d bytes of EXIF, where at most %d are accepted", h.Exif, l.Exif)
 	case !moves(h.Format):
 		return nil
 	case h.Frames > l.Frames:

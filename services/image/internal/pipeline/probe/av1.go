@@ -1,8 +1,8 @@
 package probe
 
 // av1Pixels walks a stream of OBUs for sequence headers (AV1 specification, 5.3 and 5.5.1).
-func av1Pixels(b []byte) (most int64) {
-	for steps := 0; len(b) > 1 && steps < 256; steps++ {
+func (c *coded) av1Pixels(b []byte) (most int64) {
+	for steps := 0; len(b) > 1 && steps < 256 && c.look(); steps++ {
 		head := b[0]
 		if head&0x80 != 0 || head&2 == 0 { // forbidden bit; without a size it runs to the end
 			if head&0x80 == 0 && head>>3&15 == 1 {

@@ -107,8 +107,54 @@ func readBMFF(data []byte) (Header, error) {
 	if h.Width == 0 {
 		return h, broken("it does not state its size")
 	}
-	h.Coded = coded{extents, items, associations(find(properties, "ipma"))}.pixels(find(inner, "iref"))
+	for _, b := range items {
+		if b.kind == "colr" && len(b.body) > 4 && (string(b.body[:4]) == "prof" || string(b.body[:4]) == "rICC") {
+			h.Profile = max(h.Profile, len(b.body)-4)
+		}
+	}
+	if h.Exif, err = exifOf(find(inner, "iinf"), extents); err != nil {
+		return h, err
+	}
+	c := coded{extents: extents, properties: items, left: maxLooks}
+	c.uses = c.associations(find(properties, "ipma"))
+	if h.Coded = c.pixels(find(inner, "iref")); c.left < 0 {
+		return h, tooLarge("its parts have too many parts of their own")
+	}
 	return h, nil
+}
+
+// exifOf gives the bytes of the longest item that says it is EXIF.
+func exifOf(iinf []byte, extents map[uint64][][]byte) (most int, err error) {
+	wide := 2
+	if len(iinf) > 6 && iinf[0] > 0 {
+		wide = 4
+	}
+	if len(iinf) < 4+wide {
+		return 0, nil
+	}
+	entries, err := boxes(iinf[4+wide:], false)
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range entries {
+		r := reader{b: b.body}
+		version, wide := r.uint(1), 2
+		if version > 2 {
+			wide = 4
+		}
+		r.uint(3)
+		item := r.uint(wide)
+		r.uint(2)
+		if b.kind != "infe" || version < 2 || len(r.b) < 4 || string(r.b[:4]) != "Exif" {
+			continue
+		}
+		size := 0
+		for _, e := range extents[item] {
+			size += len(e)
+		}
+		most = max(most, size)
+	}
+	return most, nil
 }
 
 func find(in []box, kind string) []byte {
@@ -119,6 +165,9 @@ func find(in []box, kind string) []byte {
 	}
 	return nil
 }
+
+// maxItems bounds the items of a file. 64 megapixels are 244 in tiles of 512 x 512, and a few for thumbnails and maps.
+const maxItems = 1024
 
 // locations gives the bytes of every item, and checks that they are there.
 func locations(b, data, idat []byte) (map[uint64][][]byte, error) {
@@ -136,7 +185,11 @@ func locations(b, data, idat []byte) (map[uint64][][]byte, error) {
 		wide = 4
 	}
 	most := 1 << 16 // extents in all: with sizes of 0 they cost no bytes
-	for n := r.uint(wide); n > 0 && !r.short; n-- {
+	n := r.uint(wide)
+	if n > maxItems && !r.short {
+		return nil, tooLarge("it has %d parts, where at most %d are accepted", n, maxItems)
+	}
+	for ; n > 0 && !r.short; n-- {
 		item, method := r.uint(wide), uint64(0)
 		if version > 0 {
 			method = r.uint(2) & 15

@@ -7,11 +7,16 @@ type coded struct {
 	extents    map[uint64][][]byte // of an item
 	properties []box
 	uses       map[uint64][]int // of an item: its properties, counted from 1
+	// left is how many more units are looked at, which may stand upon each other; below 0 they were too many.
+	left int
 }
+
+// maxLooks is 64 for each item of which there may be.
+const maxLooks = 64 * maxItems
 
 // pixels gives the larger of the largest item and of the sum of those of which others are put together: a tile is decoded as often as
 // it is used.
-func (c coded) pixels(iref []byte) (most int64) {
+func (c *coded) pixels(iref []byte) (most int64) {
 	size := map[uint64]int64{}
 	for item := range c.extents {
 		size[item] = c.item(item)
@@ -32,7 +37,7 @@ func (c coded) pixels(iref []byte) (most int64) {
 	for _, ref := range references {
 		r := reader{b: ref.body}
 		r.uint(wide)
-		for n := r.uint(2); n > 0 && !r.short && ref.kind == "dimg"; n-- {
+		for n := r.uint(2); n > 0 && c.look() && !r.short && ref.kind == "dimg"; n-- {
 			if sum += size[r.uint(wide)]; sum > 1<<62 {
 				return sum
 			}
@@ -41,26 +46,32 @@ func (c coded) pixels(iref []byte) (most int64) {
 	return max(most, sum)
 }
 
-func (c coded) item(id uint64) (most int64) {
+func (c *coded) item(id uint64) (most int64) {
 	for _, i := range c.uses[id] {
+		if !c.look() {
+			return most
+		}
 		if i < 1 || i > len(c.properties) {
 			continue
 		}
 		switch b := c.properties[i-1]; {
 		case b.kind == "av1C" && len(b.body) > 4:
-			most = max(most, av1Pixels(b.body[4:]))
+			most = max(most, c.av1Pixels(b.body[4:]))
 		case b.kind == "hvcC":
-			most = max(most, hvccPixels(b.body))
+			most = max(most, c.hvccPixels(b.body))
 		}
 	}
 	for _, e := range c.extents[id] {
-		most = max(most, av1Pixels(e), nalPixels(e))
+		most = max(most, c.av1Pixels(e), c.nalPixels(e))
 	}
 	return min(most, 1<<40)
 }
 
+// look counts what is looked at.
+func (c *coded) look() bool { c.left--; return c.left >= 0 }
+
 // associations reads which properties an item has (ISO/IEC 23008-12, 9.3).
-func associations(b []byte) map[uint64][]int {
+func (c *coded) associations(b []byte) map[uint64][]int {
 	found := map[uint64][]int{}
 	r := reader{b: b}
 	version, flags := r.uint(1), r.uint(3)
@@ -73,7 +84,7 @@ func associations(b []byte) map[uint64][]int {
 	}
 	for items := r.uint(4); items > 0 && !r.short; items-- {
 		item := r.uint(wide)
-		for n := r.uint(1); n > 0 && !r.short; n-- {
+		for n := r.uint(1); n > 0 && c.look() && !r.short; n-- {
 			found[item] = append(found[item], int(r.uint(index)&(1<<(8*index-1)-1))) // the first bit says "essential"
 		}
 	}

@@ -3,7 +3,7 @@ package probe
 import "encoding/binary"
 
 // hvccPixels reads the parameter sets of an hvcC box (ISO/IEC 14496-15, 8.3.3.1).
-func hvccPixels(b []byte) (most int64) {
+func (c *coded) hvccPixels(b []byte) (most int64) {
 	r := reader{b: b}
 	if len(b) < 23 {
 		return 0
@@ -11,7 +11,7 @@ func hvccPixels(b []byte) (most int64) {
 	r.b = b[22:]
 	for arrays := r.uint(1); arrays > 0 && !r.short; arrays-- {
 		r.uint(1)
-		for units := r.uint(2); units > 0 && !r.short; units-- {
+		for units := r.uint(2); units > 0 && c.look() && !r.short; units-- {
 			size := int(r.uint(2))
 			if size > len(r.b) {
 				return most
@@ -24,10 +24,10 @@ func hvccPixels(b []byte) (most int64) {
 }
 
 // nalPixels walks NAL units that are preceded by their length in 4 bytes.
-func nalPixels(b []byte) (most int64) {
-	for steps := 0; len(b) > 6 && steps < 4096; steps++ {
+func (c *coded) nalPixels(b []byte) (most int64) {
+	for steps := 0; len(b) > 6 && steps < 4096 && c.look(); steps++ {
 		size := binary.BigEndian.Uint32(b)
-		if uint64(size) > uint64(len(b)-4) {
+		if size == 0 || uint64(size) > uint64(len(b)-4) {
 			return most
 		}
 		most = max(most, spsPixels(b[4:4+int(size)]))

@@ -48,6 +48,10 @@ func readJPEG(data []byte) (Header, error) {
 			}
 			h.Scans++
 			at = entropyEnd(data, at)
+		case marker == 0xe1 && bytes.HasPrefix(segment, []byte("Exif\x00")):
+			h.Exif = max(h.Exif, len(segment))
+		case marker == 0xe2 && bytes.HasPrefix(segment, []byte("ICC_PROFILE\x00")): // in parts
+			h.Profile += len(segment)
 		}
 	}
 }

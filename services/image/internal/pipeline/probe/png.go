@@ -2,8 +2,10 @@ package probe
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // readPNG walks the chunks up to IEND and checks the sums of those that carry the picture.
@@ -35,6 +37,10 @@ func readPNG(data []byte) (Header, error) {
 				return h, broken("it says it is %d x %d pixels, which no picture is", w, ht)
 			}
 			h.Width, h.Height = int(w), int(ht)
+		case kind == "iCCP" && h.Profile == 0: // decoders take the first
+			h.Profile = unfolded(body[4:])
+		case kind == "eXIf":
+			h.Exif = max(h.Exif, int(size))
 		case kind == "IDAT":
 			pixels = true
 		case kind == "IEND":
@@ -46,6 +52,23 @@ func readPNG(data []byte) (Header, error) {
 		at += 12 + int(size)
 	}
 	return h, broken("the PNG ends before its end chunk")
+}
+
+// MaxProfile is how much of a packed profile is looked at: no limit may let more through.
+const MaxProfile = 16 << 20
+
+// unfolded counts the bytes of a packed profile, which follows its name and a byte; what is not packed as it should be counts as it is.
+func unfolded(chunk []byte) int {
+	_, packed, _ := bytes.Cut(chunk, []byte{0})
+	if len(packed) < 1 {
+		return len(chunk)
+	}
+	r, err := zlib.NewReader(bytes.NewReader(packed[1:]))
+	if err != nil {
+		return len(chunk)
+	}
+	n, _ := io.Copy(io.Discard, io.LimitReader(r, MaxProfile+1)) // a decoder takes what comes before the damage
+	return max(int(n), len(chunk))
 }
 
 // textKept is how much packed text a PNG may carry into a decoder.

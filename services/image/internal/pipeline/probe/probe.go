@@ -1,5 +1,5 @@
 // Package probe says what a file is and whether it is whole, from its bytes alone and before any decoder sees them. It knows the
-// outlines of the formats, no pixels, and no picture library; its cost is a few milliseconds for the largest file.
+// outlines of the formats, no pixels, and no picture library; its cost is a few milliseconds for the largest file, and tens for one that is made to cost.
 package probe
 
 import (
@@ -46,6 +46,8 @@ type Header struct {
 	Scans       int // of a progressive JPEG
 	// Coded is the pixels that an AVIF's or HEIC's decoder will make, by what the compressed parts say of themselves.
 	Coded int64
+	// Profile and Exif are the bytes of the longest colour profile and EXIF block; a PNG's profile counts as it unfolds.
+	Profile, Exif int
 }
 
 // Pixels counts one frame's.
@@ -155,6 +157,10 @@ const accepted = "; accepted are JPEG, PNG, WebP, GIF, AVIF, HEIC, TIFF and BMP"
 
 func unsupported(format string, args ...any) error {
 	return fault.New(fault.Invalid, Unsupported, "the file cannot be used: "+format+accepted, args...)
+}
+
+func tooLarge(format string, args ...any) error {
+	return fault.New(fault.Invalid, TooLarge, "the picture is too large: "+format, args...)
 }
 
 func broken(format string, args ...any) error {

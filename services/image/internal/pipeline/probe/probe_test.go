@@ -24,10 +24,10 @@ func load(t testing.TB, name string) []byte {
 
 func TestReadTellsWhatGoodFilesAre(t *testing.T) {
 	for name, want := range map[string]probe.Header{
-		"photo.jpg":         {Format: "jpeg", ContentType: "image/jpeg", Width: 1200, Height: 900, Frames: 1, Scans: 1},
+		"photo.jpg":         {Format: "jpeg", ContentType: "image/jpeg", Width: 1200, Height: 900, Frames: 1, Scans: 1, Exif: 9207},
 		"progressive.jpg":   {Format: "jpeg", ContentType: "image/jpeg", Width: 640, Height: 480, Frames: 1, Scans: 10},
-		"orientation-6.jpg": {Format: "jpeg", ContentType: "image/jpeg", Width: 80, Height: 120, Frames: 1, Scans: 1},
-		"photo.webp":        {Format: "webp", ContentType: "image/webp", Width: 640, Height: 480, Frames: 1},
+		"orientation-6.jpg": {Format: "jpeg", ContentType: "image/jpeg", Width: 80, Height: 120, Frames: 1, Scans: 1, Exif: 32},
+		"photo.webp":        {Format: "webp", ContentType: "image/webp", Width: 640, Height: 480, Frames: 1, Exif: 9207},
 		"photo.avif":        {Format: "avif", ContentType: "image/avif", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
 		"photo.heic":        {Format: "heic", ContentType: "image/heic", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
 		"small.tif":         {Format: "tiff", ContentType: "image/tiff", Width: 160, Height: 120, Frames: 1},

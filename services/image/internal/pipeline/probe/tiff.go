@@ -5,10 +5,14 @@ import "encoding/binary"
 // maxPages bounds the walk through a TIFF's pages, whose links may form a ring.
 const maxPages = 10000
 
+// maxEntries bounds the entries of all pages together, which may stand upon each other, and maxParts the strips or tiles of a page: as
+// many as 64 megapixels have in tiles of 16 x 16, in four planes.
+const maxEntries, maxParts = 1 << 20, 1 << 20
+
 // readTIFF walks the pages of a classic or big TIFF. The size is the first page's, whose strips or tiles must be in the file.
 func readTIFF(data []byte) (Header, error) {
 	var h Header
-	t := tiff{data: data, order: binary.ByteOrder(binary.LittleEndian)}
+	t := tiff{data: data, order: binary.ByteOrder(binary.LittleEndian), entries: maxEntries}
 	if data[0] == 'M' {
 		t.order = binary.BigEndian
 	}
@@ -23,6 +27,12 @@ func readTIFF(data []byte) (Header, error) {
 		}
 		var entries map[uint64][]uint64
 		entries, next, ok = t.page(next, h.Frames == 1)
+		if t.entries < 0 {
+			return h, tooLarge("its directories have more than %d entries", maxEntries)
+		}
+		if len(entries[34675]) > 0 {
+			h.Profile = max(h.Profile, int(min(entries[34675][0], uint64(len(data)))))
+		}
 		if !ok || h.Frames > 1 {
 			continue
 		}
@@ -46,6 +56,8 @@ type tiff struct {
 	data  []byte
 	order binary.ByteOrder
 	big   bool
+	// entries is how many may still be read.
+	entries int
 }
 
 // number reads an unsigned number of 1, 2, 4 or 8 bytes.
@@ -66,8 +78,9 @@ func (t tiff) number(at uint64, bytes int) (uint64, bool) {
 	}
 }
 
-// page reads one directory: the entries that matter when they are wanted, and where the next directory stands.
-func (t tiff) page(at uint64, wanted bool) (entries map[uint64][]uint64, next uint64, ok bool) {
+// page reads one directory: how long its profile is, the other entries that matter when they are wanted, and where the next
+// directory stands. Of entries that stand there twice it takes the first.
+func (t *tiff) page(at uint64, wanted bool) (entries map[uint64][]uint64, next uint64, ok bool) {
 	head, size, link := 2, uint64(12), 4
 	if t.big {
 		head, size, link = 8, 20, 8
@@ -78,10 +91,22 @@ func (t tiff) page(at uint64, wanted bool) (entries map[uint64][]uint64, next ui
 	}
 	at += uint64(head)
 	entries = map[uint64][]uint64{}
-	for i := uint64(0); i < count && wanted; i++ {
+	if t.entries -= int(count); t.entries < 0 {
+		return nil, 0, false
+	}
+	for i := range count {
 		tag, _ := t.number(at+i*size, 2)
+		if entries[tag] != nil {
+			continue
+		}
 		switch tag {
+		case 34675:
+			length, _ := t.number(at+i*size+4, int(size)/2-2) // 4 bytes, or 8
+			entries[tag] = []uint64{length}
 		case 256, 257, 273, 279, 324, 325:
+			if !wanted {
+				continue
+			}
 			if entries[tag], ok = t.values(at + i*size); !ok {
 				return nil, 0, false
 			}
@@ -100,7 +125,7 @@ func (t tiff) values(entry uint64) ([]uint64, bool) {
 		word, at = 8, entry+12
 	}
 	count, ok := t.number(entry+4, word)
-	if !ok || wide == 0 || count > uint64(len(t.data)) {
+	if !ok || wide == 0 || count > maxParts || count > uint64(len(t.data)) {
 		return nil, false
 	}
 	if count*uint64(wide) > uint64(word) {

@@ -42,6 +42,10 @@ func webpChunk(h *Header, kind string, c []byte, pixels, animated *bool) error {
 		}
 		*animated = c[0]&2 != 0
 		h.Width, h.Height = 1+uint24(c[4:]), 1+uint24(c[7:])
+	case "ICCP":
+		h.Profile = max(h.Profile, len(c))
+	case "EXIF":
+		h.Exif = max(h.Exif, len(c))
 	case "ANMF":
 		if len(c) < 16+8 {
 			return broken("the WebP ends inside frame %d", h.Frames+1)
