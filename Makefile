@@ -31,11 +31,14 @@ run: deps ## Install what is missing to build, and start everything in one proce
 # Go's heap, and the arithmetic by which tests look at pictures.
 UNWATCHED := $(foreach package,modernc.org/sqlite/lib modernc.org/libc calotype/test/likeness image/png compress/flate,-gcflags=$(package)=-race=false)
 
+# Packages side by side: the longest wait for heartbeats and leases to run out, and leave the processors to others.
+BESIDE := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? 4 : n)))
+
 test: ## Run all tests with the race detector, against real servers that it gets itself (TEST='-run Name' PACKAGES=./kit/...)
 	@$(PROVISION)/libraries.sh bash curl openssl # the tests run the README's examples
 	@$(PROVISION)/servers.sh >/dev/null
 	@tools=$$($(PROVISION)/tools.sh gotestsum grpcurl helm kubeconform kubernetes-openapi keda mustache) && exec "$$tools/gotestsum" --format pkgname-and-test-fails --format-hide-empty-pkg \
-		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race $(UNWATCHED) -shuffle=on -timeout 20m $(TEST)
+		$(if $(TEST_JSON),--jsonfile $(TEST_JSON)) --packages '$(PACKAGES)' -- -race -p $(BESIDE) $(UNWATCHED) -shuffle=on -timeout 20m $(TEST)
 
 faults: deps ## Run the RPC fault tests at full length with nothing beside them, and hold them to their times (20 minutes)
 	@$(PROVISION)/servers.sh >/dev/null
