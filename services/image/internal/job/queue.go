@@ -11,6 +11,9 @@ type Message struct {
 	ID      string // chosen by the publisher, never empty: publishing an ID again while it is queued is one message, where the broker can tell
 	Headers map[string]string
 	Body    []byte
+	// Together is how many messages of one Publish may travel as one where a broker gains by that, this one being the first: 0 and 1
+	// mean none. Consumers see no difference, but for what a consumer loses that dies: all that came with what it had not finished.
+	Together int
 }
 
 // Delivery is a message handed to a consumer. Attempt counts its deliveries from 1.
@@ -64,6 +67,8 @@ type Depth struct {
 	Later  int           // those of them that wait for their time, where the broker tells of them
 	Leased int           // with a consumer
 	Oldest time.Duration // age of the oldest that is ready; 0 with none
+	// Consumers is how many take from it, of any class the most, where the broker tells; else 0.
+	Consumers int
 }
 
 // Queue delivers each message at least once, in no promised order. All methods may be called concurrently.

@@ -10,6 +10,11 @@ import (
 const (
 	leastWindow = 64          // tasks of a class that may always stand in the queue
 	windowTime  = time.Second // of work that may stand in the queue
+
+	// What travels together is bounded by the time a node takes for it: jobs that last get a message each, and only where
+	// thousands a second go through a node do they share one.
+	togetherTime = 10 * time.Millisecond
+	mostTogether = 16
 )
 
 // lane decides how many tasks of a class the queue is given: about as many as are worked off in a second. The rest waits in the outbox,
@@ -23,6 +28,7 @@ type lane struct {
 	ready int // tasks that stood there at the last look, for a node to take
 	sent  int // tasks it was given since
 	rate  float64
+	nodes int // that take them
 	asked time.Time
 }
 
@@ -41,8 +47,16 @@ func (l *lane) space(ctx context.Context) (int, error) {
 		l.rate += (taken - l.rate) * min(1, 4*elapsed) // an average over about a quarter of a second
 	}
 	window := max(leastWindow, int(l.rate*windowTime.Seconds()))
-	l.room, l.ready, l.sent, l.asked = max(0, window-ready), ready, 0, now
+	l.room, l.ready, l.sent, l.asked, l.nodes = max(0, window-ready), ready, 0, now, d.Consumers
 	return l.room, nil
+}
+
+// together tells how many tasks may travel as one.
+func (l *lane) together() int {
+	if l.nodes == 0 {
+		return 1
+	}
+	return min(mostTogether, max(1, int(l.rate*togetherTime.Seconds()/float64(l.nodes))))
 }
 
 func (l *lane) gave(n int) {

@@ -14,6 +14,7 @@ type line struct {
 	job.Queue
 	now          time.Time
 	ready, later int
+	nodes        int
 	err          error
 }
 
@@ -21,7 +22,7 @@ func (l *line) Depth(_ context.Context, topic string, classes ...job.Class) (job
 	if topic != job.Tasks || len(classes) != 1 || classes[0] != job.Bulk {
 		return job.Depth{}, errors.New("another line was asked for")
 	}
-	return job.Depth{Ready: l.ready + l.later, Later: l.later}, l.err
+	return job.Depth{Ready: l.ready + l.later, Later: l.later, Consumers: l.nodes}, l.err
 }
 
 // relay gives the line what the lane has room for, and works off rate tasks a second, for a while. It returns the most that ever stood
@@ -73,6 +74,31 @@ func TestTheWindowFollowsTheRate(t *testing.T) {
 	l.now = l.now.Add(time.Minute)
 	if space, err := lane.space(t.Context()); err != nil || space != leastWindow {
 		t.Errorf("after a minute's rest the window is %d, %v", space, err)
+	}
+}
+
+// Only where a node takes so many a second that a bundle is nothing to it do tasks travel together.
+func TestWhatIsQuicklyDoneTravelsTogether(t *testing.T) {
+	for _, c := range []struct {
+		rate        float64
+		nodes       int
+		least, most int
+	}{
+		{5000, 0, 1, 1}, // who knows
+		{0, 2, 1, 1},
+		{150, 1, 1, 1},
+		{150, 10, 1, 1},
+		{600, 1, 5, 7},
+		{600, 3, 1, 2},
+		{10_000, 1, mostTogether, mostTogether},
+		{10_000, 20, 4, 6},
+	} {
+		l := &line{now: time.Unix(1000, 0), nodes: c.nodes}
+		lane := &lane{class: job.Bulk, queue: l, now: func() time.Time { return l.now }}
+		l.relay(t, lane, c.rate, 10*time.Second)
+		if n := lane.together(); n < c.least || n > c.most {
+			t.Errorf("%v a second on %d nodes: %d travel together, want %d..%d", c.rate, c.nodes, n, c.least, c.most)
+		}
 	}
 }
 

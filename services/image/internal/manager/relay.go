@@ -114,7 +114,9 @@ func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
 		return true, false, err
 	}
 	limit := min(space, relayBatch)
-	n, err := r.outbox.Relay(ctx, l.class, limit, r.publish)
+	n, err := r.outbox.Relay(ctx, l.class, limit, func(ctx context.Context, messages []job.Outgoing) error {
+		return r.publish(ctx, messages, l.together())
+	})
 	l.gave(n)
 	if err == nil { // else they may be in the queue and in the outbox
 		r.backlog.free(n)
@@ -123,9 +125,10 @@ func (r *Relay) round(ctx context.Context, l *lane) (full, more bool, _ error) {
 	return false, n == limit, err
 }
 
-func (r *Relay) publish(ctx context.Context, messages []job.Outgoing) error {
+func (r *Relay) publish(ctx context.Context, messages []job.Outgoing, together int) error {
 	topics := map[string][]job.Message{}
 	for _, m := range messages {
+		m.Together = together
 		topics[m.Topic] = append(topics[m.Topic], m.Message)
 	}
 	for topic, ms := range topics {

@@ -37,6 +37,40 @@ func fill(t *testing.T, s *Store, im job.Image) {
 	}
 }
 
+// A plan of the lanes is kept, and must not be one for tables as small as these.
+func testFewRows(t *testing.T, s *Store) {
+	for _, query := range []string{
+		"INSERT INTO images VALUES ('img_1', '', '', now(), '', '', 0, 0, 0, false, 0, 0, NULL)",
+		`INSERT INTO jobs (id, image_id, original, state, recipe, preset, created, updated, batch_id, tenant, class, max_attempts, keep, webhook, is_unique)
+			SELECT 'job_' || n, 'img_1', '', 'queued', '', '', now(), now(), '', '', 'normal', 0, 0, '', false FROM generate_series(1, 20) n`,
+		"ANALYZE",
+	} {
+		if _, err := s.db.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var k kept
+	j := job.Job{ID: "job_1"}
+	k.changed = append(k.changed, &j)
+	change := k.statement()
+	for what, query := range map[string]struct {
+		text string
+		args []any
+	}{
+		"locking": {lockQuery, []any{[]string{"job_1"}}},
+		"changes": {change.parts[0], change.args},
+	} {
+		rows, err := s.writers.Query("EXPLAIN "+query.text, query.args...)
+		steps, err := all(rows, err, scan[string])
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if plan := strings.Join(steps, "\n"); strings.Contains(plan, "Seq Scan on jobs") || !strings.Contains(plan, "jobs_pkey") {
+			t.Errorf("%s:\n%s", what, plan)
+		}
+	}
+}
+
 // What is asked all the time finds its rows by an index, in their order, however many there are.
 func testManyRows(t *testing.T, s *Store) {
 	ids, now := job.NewIDs(), time.Now()

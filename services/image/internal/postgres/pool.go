@@ -18,8 +18,9 @@ const heldAtMost = 30 * time.Second
 var heldAtMostQuery = fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", heldAtMost.Milliseconds())
 
 // The statements of the lanes are large, the same again and again, and find rows by their keys whatever is asked for: planning each anew
-// takes as long as running it.
-const anyValuesQuery = "SET plan_cache_mode = force_generic_plan"
+// takes as long as running it. A plan that is kept was made for the tables as they were then: of one made while they were small nothing may
+// be left that reads all of them.
+const anyValuesQuery = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 // pool is connections to the database, as many of which are kept as there may be.
 type pool struct {

@@ -22,6 +22,7 @@ func TestTransactions(t *testing.T) {
 		"TogetherTheyFailAlone":  testTogetherTheyFailAlone,
 		"ClosedRefuses":          testClosedRefuses,
 		"ManyRows":               testManyRows,
+		"FewRows":                testFewRows,
 		"Upgrade":                testUpgrade,
 		"SlowLanes":              testSlowLanes,
 	} {

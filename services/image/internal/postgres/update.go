@@ -75,6 +75,8 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 	})
 }
 
+const lockQuery = "SELECT " + jobColumns + " FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+
 // lockJobs reads those of the jobs that are there. They are locked in the order of their identifiers, so that those who want several
 // never wait for each other in a circle.
 func (s *Store) lockJobs(ctx context.Context, tx *sql.Tx, asked []*update) (map[job.ID]*job.Job, error) {
@@ -82,7 +84,7 @@ func (s *Store) lockJobs(ctx context.Context, tx *sql.Tx, asked []*update) (map[
 	for i, u := range asked {
 		ids[i] = u.id
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT "+jobColumns+" FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE", texts(ids))
+	rows, err := tx.QueryContext(ctx, lockQuery, texts(ids))
 	found, err := all(rows, err, s.scanJob)
 	if err != nil {
 		return nil, err

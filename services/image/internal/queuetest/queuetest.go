@@ -38,46 +38,57 @@ type Client interface {
 type Traits struct {
 	// Deduplicates means that publishing an ID again while it is queued is one message for certain.
 	Deduplicates bool
+	// Bundles means that messages may travel together. What that could spoil is tried again with all that do.
+	Bundles bool
 }
 
 // Exercise runs the suite. Each test gets a broker of its own.
 func Exercise(t *testing.T, newBroker func(t *testing.T, s Settings) Broker, traits Traits) {
 	for _, c := range []struct {
-		name string
-		test func(t *testing.T, x *exercise)
+		name     string
+		test     func(t *testing.T, x *exercise)
+		together bool // and once more where all that is published at once travels together
 	}{
-		{"Delivers", delivers},
-		{"WakesAConsumerThatWaits", wakes},
-		{"KeepsTopicsApart", keepsTopicsApart},
-		{"RefusesAMessageWithoutID", refusesNoID},
-		{"RefusesAfterTheContextEnded", refusesEnded},
-		{"OneIDIsOneMessage", oneID},
-		{"SurvivesReopening", survivesReopening},
-		{"SurvivesThePublishersDeath", survivesPublisher},
-		{"AgainWaits", againWaits},
-		{"AgainIsNoLoss", againIsNoLoss},
-		{"DeathRedelivers", deathRedelivers},
-		{"PanicRedelivers", panicRedelivers},
-		{"ClosingGivesBack", closingGivesBack},
-		{"LongWorkKeepsItsMessage", longWork},
-		{"SetAside", setAside},
-		{"TheDeliveryLimitSetsAside", deliveryLimit},
-		{"DeadLettersHaveNoLimit", deadLettersHaveNoLimit},
-		{"SlotsBound", slotsBound},
-		{"TwoConsumersShare", twoConsumersShare},
-		{"Drains", drains},
-		{"CountsDepth", countsDepth},
-		{"ClassesShareByWeight", classesShare},
-		{"NoClassStarves", noClassStarves},
-		{"KeepsTheClass", keepsTheClass},
-		{"CountsClasses", countsClasses},
-		{"RefusesAnUnknownClass", refusesUnknownClass},
-		{"NeighboursOfThePoisonousLive", neighboursLive},
-		{"LosesNothing", losesNothing},
+		{"Delivers", delivers, true},
+		{"WakesAConsumerThatWaits", wakes, false},
+		{"KeepsTopicsApart", keepsTopicsApart, false},
+		{"RefusesAMessageWithoutID", refusesNoID, false},
+		{"RefusesAfterTheContextEnded", refusesEnded, false},
+		{"OneIDIsOneMessage", oneID, false},
+		{"SurvivesReopening", survivesReopening, true},
+		{"SurvivesThePublishersDeath", survivesPublisher, false},
+		{"AgainWaits", againWaits, false},
+		{"AgainIsNoLoss", againIsNoLoss, false},
+		{"DeathRedelivers", deathRedelivers, false},
+		{"PanicRedelivers", panicRedelivers, false},
+		{"ClosingGivesBack", closingGivesBack, false},
+		{"LongWorkKeepsItsMessage", longWork, false},
+		{"SetAside", setAside, true},
+		{"TheDeliveryLimitSetsAside", deliveryLimit, false},
+		{"DeadLettersHaveNoLimit", deadLettersHaveNoLimit, false},
+		{"SlotsBound", slotsBound, true},
+		{"TwoConsumersShare", twoConsumersShare, true},
+		{"Drains", drains, true},
+		{"CountsDepth", countsDepth, true},
+		{"ClassesShareByWeight", classesShare, true},
+		{"NoClassStarves", noClassStarves, false},
+		{"KeepsTheClass", keepsTheClass, false},
+		{"CountsClasses", countsClasses, false},
+		{"RefusesAnUnknownClass", refusesUnknownClass, false},
+		{"NeighboursOfThePoisonousLive", neighboursLive, true},
+		{"EachHasItsVerdict", eachDecided, true},
+		{"LosesNothing", losesNothing, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.test(t, &exercise{new: newBroker, traits: traits})
+		})
+		if !c.together || !traits.Bundles {
+			continue
+		}
+		t.Run(c.name+"Together", func(t *testing.T) {
+			t.Parallel()
+			c.test(t, &exercise{new: func(t *testing.T, s Settings) Broker { return together{newBroker(t, s)} }, traits: traits})
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Depth counts what waits for a consumer. What a broker tells without its management plugin is less than all: messages that wait for
-// their time are not counted, Leased is what this process holds, and Oldest is an estimate (see ages).
+// their time are not counted, Leased is what this process holds, and Ready (see loads) and Oldest (see ages) are estimates.
 func (q *Queue) Depth(ctx context.Context, topic string, asked ...job.Class) (job.Depth, error) {
 	if closed(q.ending) {
 		return job.Depth{}, errClosed()
@@ -30,7 +30,8 @@ func (q *Queue) Depth(ctx context.Context, topic string, asked ...job.Class) (jo
 			if err != nil {
 				return err
 			}
-			d.Ready += found.Messages
+			d.Ready += q.loads.in(found.Name, found.Messages)
+			d.Consumers = max(d.Consumers, found.Consumers)
 			d.Oldest = max(d.Oldest, q.ages.of(topic, c, found.Messages))
 		}
 		if len(asked) > 0 || !limited(topic) {

@@ -60,7 +60,7 @@ func (s *session) handBack(ctx context.Context) {
 	for active() > 0 || s.asking {
 		select {
 		case a := <-s.arrivals:
-			s.subs[a.class].waits = append(s.subs[a.class].waits, s.takeOne(a))
+			s.subs[a.class].waits = append(s.subs[a.class].waits, s.takeApart(a)...)
 			continue
 		case class := <-s.ended:
 			s.subs[class].active = false

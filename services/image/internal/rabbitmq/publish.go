@@ -24,7 +24,6 @@ type envelope struct {
 // Publish returns nil when the broker has confirmed every message: it is on the disks of most nodes. A message that was not
 // confirmed may be published twice.
 func (q *Queue) Publish(ctx context.Context, topic string, messages ...job.Message) error {
-	out := make([]envelope, len(messages))
 	for i, m := range messages {
 		if m.ID == "" {
 			return fault.New(fault.Invalid, "NO_MESSAGE_ID", "message %d of %d has no ID", i+1, len(messages))
@@ -32,7 +31,12 @@ func (q *Queue) Publish(ctx context.Context, topic string, messages ...job.Messa
 		if !slices.Contains(job.Classes(), m.Class.OrNormal()) {
 			return fault.New(fault.Invalid, "BAD_CLASS", "message %s is of a class that there is not: %q", m.ID, m.Class)
 		}
-		out[i] = envelope{key: q.ready(topic, m.Class), topic: topic, message: publishing(m, counted{published: time.Now()})}
+	}
+	out, now := make([]envelope, 0, len(messages)), time.Now()
+	for _, b := range bundles(messages) {
+		key := q.ready(topic, b[0].Class)
+		q.loads.sent(key, len(b))
+		out = append(out, envelope{key: key, topic: topic, message: together(b, now)})
 	}
 	if err := ctx.Err(); err != nil {
 		return err

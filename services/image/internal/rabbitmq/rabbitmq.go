@@ -29,6 +29,7 @@ type Queue struct {
 	outlets               outlets
 	asking                asking
 	ages                  ages
+	loads                 loads
 
 	ending  chan struct{} // closed by Close: no message is taken any more
 	closing chan struct{} // closed when the consumers have given back what they held: no connection is used any more

@@ -47,7 +47,7 @@ var _ queuetest.Client = (*rabbitmq.Queue)(nil)
 func TestOneNode(t *testing.T) {
 	node := servers.NewRabbitMQ(t)
 	t.Run("Queue", func(t *testing.T) {
-		queuetest.Exercise(t, func(_ *testing.T, s queuetest.Settings) queuetest.Broker { return newNamespace(s, node.URL) }, queuetest.Traits{})
+		queuetest.Exercise(t, func(_ *testing.T, s queuetest.Settings) queuetest.Broker { return newNamespace(s, node.URL) }, queuetest.Traits{Bundles: true})
 	})
 	t.Run("CutWhileHandling", func(t *testing.T) { cutWhileHandling(t, node) })
 	t.Run("ExplainsConflicts", func(t *testing.T) { explainsConflicts(t, node) })

@@ -302,18 +302,19 @@ func (s *session) stop(sub *subscription) {
 	go func() { _ = ch.Cancel(tag, false) }() // an error is the channel's end, which is noticed elsewhere
 }
 
-// arrived keeps a message for its turn. One that was lost before goes to the suspects.
+// arrived keeps messages for their turns. One that was lost before goes to the suspects.
 func (s *session) arrived(a arrival) {
-	d := s.takeOne(a)
 	s.calm = time.Now()
-	switch {
-	case limited(s.c.topic) && d.counts.lost > 0:
-		s.c.q.counts.lost.Add(1)
-		s.move(d, s.suspect(d.Message, d.counts), true)
-	case time.Until(d.counts.due) > unit:
-		s.move(d, s.again(d.Message, d.counts, time.Until(d.counts.due)), false)
-	default:
-		s.subs[a.class].waits = append(s.subs[a.class].waits, d)
+	for _, d := range s.takeApart(a) {
+		switch {
+		case limited(s.c.topic) && d.counts.lost > 0:
+			s.c.q.counts.lost.Add(1)
+			s.move(d, s.suspect(d.Message, d.counts), true)
+		case time.Until(d.counts.due) > unit:
+			s.move(d, s.again(d.Message, d.counts, time.Until(d.counts.due)), false)
+		default:
+			s.subs[a.class].waits = append(s.subs[a.class].waits, d)
+		}
 	}
 }
 

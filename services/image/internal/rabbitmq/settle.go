@@ -87,11 +87,29 @@ func (s *session) aside(m job.Message, reason string) envelope {
 	return envelope{topic: topic, key: q.cfg.Prefix + topic, message: publishing(m, counted{published: time.Now()})}
 }
 
-// takeOne makes a delivery of what came of a subscription.
-func (s *session) takeOne(a arrival) *delivery {
-	d, acks := s.take(a.Delivery, false), s.subs[a.class].acks
-	d.ack = func() error { return acks.ack(a.DeliveryTag) }
-	return d
+// takeApart makes deliveries of what came of a subscription.
+func (s *session) takeApart(a arrival) []*delivery {
+	whole, acks := s.take(a.Delivery, false), s.subs[a.class].acks
+	whole.ack = func() error { return acks.ack(a.DeliveryTag) }
+	if a.Type != bundleType {
+		return []*delivery{whole}
+	}
+	messages, err := apart(whole.Body, whole.Class)
+	if err != nil { // it is handled, and set aside, as the one message that it is
+		s.c.q.log.Error("a bundle cannot be taken apart", "topic", s.c.topic, "message", whole.ID, "error", err)
+		return []*delivery{whole}
+	}
+	ack := share(len(messages), whole.ack)
+	all := make([]*delivery, len(messages))
+	for i, m := range messages {
+		if reason := whole.Headers[headerReason]; reason != "" {
+			m.Headers[headerReason] = reason
+		}
+		all[i] = &delivery{
+			Delivery: job.Delivery{Message: m, Attempt: whole.Attempt}, c: s.c, s: s, counts: whole.counts, since: whole.since, ack: ack,
+		}
+	}
+	return all
 }
 
 // take makes a delivery of what the broker sent.
