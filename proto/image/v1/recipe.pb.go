@@ -410,22 +410,25 @@ type Resize struct {
 	// "fill" (covers width x height, the overhang cut by gravity),
 	// "pad" (as fit, the rest filled with background),
 	// "scale" (exactly width x height, the aspect ratio given up),
-	// "thumb" (as fill, with gravity "auto" where none is given).
-	// Empty means "limit". fill, thumb and pad need both sides.
+	// "thumb" (as fill, with gravity "auto" where none is given),
+	// "lfill" (as fill, but never enlarging: where the picture is smaller, so is the result),
+	// "lpad" (as pad, but never enlarging: what is smaller both ways has background on all sides),
+	// "mfit" (as fit, but never reducing).
+	// Empty means "limit". fill, lfill, thumb, pad and lpad need both sides.
 	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
 	// Pixels, 1..16384; 0 when it follows from height.
 	Width int32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
 	// Pixels, 1..16384; 0 when it follows from width.
 	Height int32 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
-	// For fill, thumb and pad: see Crop.gravity. Empty means "center".
+	// For fill, lfill, thumb, pad and lpad: see Crop.gravity. Empty means "center".
 	Gravity string `protobuf:"bytes,4,opt,name=gravity,proto3" json:"gravity,omitempty"`
-	// For pad: see Output.background. Empty means what the output's background is; "blurred" the picture itself, larger and out of focus.
+	// For pad and lpad: see Output.background. Empty means what the output's background is; "blurred" the picture itself, larger and out of focus.
 	Background string `protobuf:"bytes,5,opt,name=background,proto3" json:"background,omitempty"`
 	// With gravity "xy_center".
 	Focus *Point `protobuf:"bytes,6,opt,name=focus,proto3" json:"focus,omitempty"`
 	// With gravity "boxes".
 	Boxes []*Box `protobuf:"bytes,7,rep,name=boxes,proto3" json:"boxes,omitempty"`
-	// For fill, thumb and pad with a gravity that is a place: pixels from that edge, of the result; from the middle to the right
+	// For fill, lfill, thumb, pad and lpad with a gravity that is a place: pixels from that edge, of the result; from the middle to the right
 	// where it is centred.
 	X int32 `protobuf:"varint,8,opt,name=x,proto3" json:"x,omitempty"`
 	// As x, from top to bottom.

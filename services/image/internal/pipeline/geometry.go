@@ -35,8 +35,15 @@ func scaled(r recipe.Resize, in size) size {
 	case recipe.Fill:
 		by = max(across, down)
 		return size{max(whole(w*by), r.Width), max(whole(h*by), r.Height)}
-	case recipe.Limit, "":
+	case recipe.LimitFill:
+		if by = max(across, down); by >= 1 {
+			return in
+		}
+		return size{max(whole(w*by), r.Width), max(whole(h*by), r.Height)}
+	case recipe.Limit, recipe.LimitPad, "":
 		by = min(by, 1)
+	case recipe.MinFit:
+		by = max(by, 1)
 	}
 	return size{whole(w * by), whole(h * by)}
 }
@@ -45,10 +52,14 @@ func whole(v float64) int { return max(1, int(math.Round(v))) }
 
 // framed gives what a Resize leaves.
 func framed(r recipe.Resize, in size) size {
-	if r.Mode == recipe.Fill || r.Mode == recipe.Pad {
+	whole := scaled(r, in)
+	switch {
+	case r.Mode.Fills():
+		return size{min(r.Width, whole.w), min(r.Height, whole.h)}
+	case r.Mode.Pads():
 		return size{r.Width, r.Height}
 	}
-	return scaled(r, in)
+	return whole
 }
 
 // cut gives the part that Crop keeps; where pixels are to be looked at, only its size is meant. It fails when the part lies outside.
@@ -196,14 +207,14 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			}
 			f.out = framed(s, before)
 			switch {
-			case s.Mode == recipe.Fill && s.Gravity.Seeks():
+			case s.Mode.Fills() && s.Gravity.Seeks():
 				f.streams = false
 				f.largest = max(f.largest, whole.pixels())
-			case s.Mode == recipe.Fill:
+			case s.Mode.Fills():
 				if _, err := aim(s, before, whole, f.out); err != nil {
 					return f, err
 				}
-			case s.Mode == recipe.Pad && s.Background == recipe.Blurred:
+			case s.Mode.Pads() && s.Background == recipe.Blurred:
 				f.streams = false // the picture stands in itself
 			}
 		case recipe.Crop:

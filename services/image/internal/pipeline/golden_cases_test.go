@@ -67,6 +67,8 @@ var goldenCases = []goldenCase{
 	{of: "chart", options: "c_fill,w_40,h_40"}, {of: "chart", options: "c_fill,w_60,h_24"}, {of: "chart", options: "c_thumb,w_30,h_40"},
 	{of: "chart", options: "c_pad,w_80,h_80,b_3060c0"}, {of: "chart", options: "c_pad,w_80,h_80,b_blurred"}, {of: "chart", options: "c_pad,w_70,h_40,b_transparent"},
 	{of: "chart", options: "c_pad,w_60,h_60,b_white"}, {of: "chart", options: "c_pad,w_60,h_60,b_3060c080"},
+	{of: "chart", options: "c_lfill,w_200,h_40,g_south", blind: map[string]string{".Steps[0].Width": "the picture is no wider"}}, {of: "chart", options: "c_lfill,w_40,h_40,g_west"},
+	{of: "chart", options: "c_lpad,w_120,h_90,g_north_west,x_5,b_3060c0"}, {of: "chart", options: "c_lpad,w_120,h_90,b_blurred"}, {of: "chart", options: "c_mfit,w_120,h_90", blind: map[string]string{".Steps[0].Height": "the width decides"}},
 	{of: "chart", options: "c_crop,w_50,h_40"}, {of: "chart", options: "c_crop,w_50,h_40,x_30,y_20"}, {of: "chart", options: "c_crop,w_50,h_40,x_0,y_20,g_xy"},
 	{of: "chart", options: "c_crop,w_50,h_40,x_30,y_20/w_25"},
 

@@ -17,6 +17,8 @@ func everyStep() []recipe.Step {
 		recipe.Resize{Mode: recipe.Fill, Width: 20, Height: 40, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 3, Y: 2, Pixels: true}},
 		recipe.Resize{Mode: recipe.Fill, Width: 20, Height: 40, Gravity: recipe.Auto},
 		recipe.Resize{Mode: recipe.Pad, Width: 70, Height: 40, Background: "11223344"},
+		recipe.Resize{Mode: recipe.LimitFill, Width: 90, Height: 40, Gravity: recipe.Auto}, recipe.Resize{Mode: recipe.MinFit, Width: 130, Height: 130},
+		recipe.Resize{Mode: recipe.LimitPad, Width: 150, Height: 200, Background: recipe.Blurred},
 		recipe.Resize{Mode: recipe.Pad, Width: 70, Height: 40, Background: recipe.Blurred},
 		recipe.Pixelate{Size: 7}, recipe.Pixelate{Size: 3, Region: recipe.Region{X: 2, Y: 1, Width: 9, Height: 90}},
 		recipe.Resize{Mode: recipe.Thumb, Width: 20, Height: 40}, recipe.Crop{Width: 20, Height: 9, Gravity: recipe.Entropy},

@@ -96,16 +96,16 @@ func (r *run) apply(c canvas) picture {
 
 func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 	before, whole := c.stands, scaled(s, c.stands)
-	if s.Mode == recipe.Fill && s.Gravity.Seeks() && whole.pixels() > r.most {
+	if s.Mode.Fills() && s.Gravity.Seeks() && whole.pixels() > r.most {
 		c.stands = whole // to be refused
 		return c
 	}
 	c.picture, c.span = c.resizeFrom(c.extent(), whole), extent{}
 	c.stands = whole
 	c = c.settled()
-	switch s.Mode {
-	case recipe.Fill:
-		part := size{s.Width, s.Height}
+	switch {
+	case s.Mode.Fills():
+		part := framed(s, before)
 		box, err := aim(s, before, whole, part)
 		if err != nil {
 			c.a.err = err
@@ -115,7 +115,7 @@ func (r *run) resize(i int, s recipe.Resize, c canvas) canvas {
 			box, c = r.attend(i, s.Gravity, part, c)
 		}
 		c.picture, c.stands = c.extract(box), part
-	case recipe.Pad:
+	case s.Mode.Pads():
 		to := size{s.Width, s.Height}
 		if to == whole {
 			break

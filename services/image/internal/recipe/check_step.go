@@ -73,14 +73,14 @@ func checkResize(s Resize) []fault.Field {
 	switch {
 	case s.Gravity == "":
 	case !both:
-		c.fault("gravity", "gravity is for fill, thumb and pad, not for %s", mode)
-	case mode != Pad && !member(string(s.Gravity), gravities(seeking...)):
+		c.fault("gravity", "gravity is for fill, lfill, thumb, pad and lpad, not for %s", mode)
+	case !mode.Pads() && !member(string(s.Gravity), gravities(seeking...)):
 		c.fault("gravity", "%s", wrongWord("gravity of "+string(mode), string(s.Gravity), gravities(seeking...)))
-	case mode == Pad && !member(string(s.Gravity), compass):
-		c.fault("gravity", "%s", wrongWord("gravity of pad", string(s.Gravity), compass))
+	case mode.Pads() && !member(string(s.Gravity), compass):
+		c.fault("gravity", "%s", wrongWord("gravity of "+string(mode), string(s.Gravity), compass))
 	}
-	if s.Background != "" && mode != Pad {
-		c.fault("background", "background is for pad, not for %s", mode)
+	if s.Background != "" && !mode.Pads() {
+		c.fault("background", "background is for pad and lpad, not for %s", mode)
 	}
 	if s.Background != Blurred {
 		c.color("background", s.Background)
@@ -88,7 +88,7 @@ func checkResize(s Resize) []fault.Field {
 	c.within("x", s.X, -MaxOffset, MaxOffset)
 	c.within("y", s.Y, -MaxOffset, MaxOffset)
 	if (s.X != 0 || s.Y != 0) && !offset(mode, s.Gravity) {
-		c.fault("x", "x and y go with fill, thumb and pad, and with a gravity that is a place")
+		c.fault("x", "x and y go with fill, lfill, thumb, pad and lpad, and with a gravity that is a place")
 	}
 	c.point(s.Focus, s.Gravity)
 	c.boxes(s.Boxes, s.Gravity)

@@ -51,13 +51,19 @@ func (r Resize) extent(w, h float64) (float64, float64) {
 	switch {
 	case one:
 		x = max(x, y)
-	case r.Mode == Limit || r.Mode == Fit:
+	case r.Mode == LimitFill:
+		x = min(max(x, y), 1)
+		return min(math.Ceil(w*x), float64(r.Width)), min(math.Ceil(h*x), float64(r.Height))
+	case r.Mode == Limit || r.Mode == Fit || r.Mode == MinFit:
 		x = min(x, y)
 	default:
 		return float64(r.Width), float64(r.Height)
 	}
-	if r.Mode == Limit {
+	switch r.Mode {
+	case Limit:
 		x = min(x, 1)
+	case MinFit:
+		x = max(x, 1)
 	}
 	return math.Ceil(w * x), math.Ceil(h * x)
 }

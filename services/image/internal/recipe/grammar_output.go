@@ -15,7 +15,7 @@ func (p *parser) output(t part) {
 	seen := map[string]option{}
 	for _, key := range []string{"b", "f", "q", "bytes", "fl", "pg", "cs"} {
 		o, ok := t.options[key]
-		if !ok || key == "b" && t.options["c"].value == string(Pad) || (key == "b" || key == "fl") && t.has("l") {
+		if !ok || key == "b" && Mode(t.options["c"].value).Pads() || (key == "b" || key == "fl") && t.has("l") {
 			continue
 		}
 		if earlier, twice := p.outputs[key]; twice {

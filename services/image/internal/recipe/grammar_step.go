@@ -59,14 +59,14 @@ func (p *parser) geometry(t part) {
 	default:
 		for _, key := range []string{"x", "y"} {
 			if o, there := t.options[key]; there && gravity != XYCenter && !offset(Mode(c.value), gravity) {
-				p.wrong(o, "x_ and y_ go with c_crop, with g_xy_center, and with a place, as g_north is, of c_fill, c_thumb and c_pad")
+				p.wrong(o, "x_ and y_ go with c_crop, with g_xy_center, and with a place, as g_north is, of c_fill, c_lfill, c_thumb, c_pad and c_lpad")
 				return
 			}
 		}
 		s := Resize{Mode: Mode(c.value), Width: size["w"], Height: size["h"], Gravity: gravity, Focus: focus, Boxes: boxes, X: size["x"], Y: size["y"]}
-		if b := t.options["b"]; s.Mode == Pad && b.value == string(Blurred) {
+		if b := t.options["b"]; s.Mode.Pads() && b.value == string(Blurred) {
 			s.Background = Blurred
-		} else if s.Mode == Pad {
+		} else if s.Mode.Pads() {
 			s.Background = p.color(b)
 		}
 		p.add(t, s)

@@ -27,7 +27,7 @@ func (s Resize) Meant() Resize {
 }
 
 // framed reports whether a mode has two sides and a gravity.
-func (m Mode) framed() bool { return m == Fill || m == Thumb || m == Pad }
+func (m Mode) framed() bool { return m.Fills() || m == Thumb || m.Pads() }
 
 // gravity writes where a part is taken, or put.
 func (o *options) gravity(g Gravity, focus Point, boxes []Box) {
@@ -61,7 +61,7 @@ func (p *parser) gravity(t part) (g Gravity, focus Point, boxes []Box, ok bool) 
 	case len(values) > 0:
 		p.wrong(o, `only g_boxes and g_auto have values: boxes, and "entropy"`)
 		ok = false
-	case g == XYCenter && (mode == "crop" || Mode(mode) == Fill || Mode(mode) == Thumb):
+	case g == XYCenter && (mode == "crop" || Mode(mode).Fills() || Mode(mode) == Thumb):
 		focus, ok = p.point(t)
 	}
 	return g, focus, boxes, ok

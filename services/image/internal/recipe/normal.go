@@ -52,7 +52,7 @@ func (s Resize) normal() Resize {
 	if s.Mode == "" {
 		s.Mode = Limit
 	}
-	if s.Gravity == "" && (s.Mode == Fill || s.Mode == Pad) {
+	if s.Gravity == "" && s.Mode.framed() {
 		s.Gravity = Center
 	}
 	s.Background, _ = s.Background.normal()

@@ -43,13 +43,22 @@ type Mode string
 
 // The modes; see proto/image/v1/recipe.proto.
 const (
-	Limit Mode = "limit"
-	Fit   Mode = "fit"
-	Fill  Mode = "fill"
-	Pad   Mode = "pad"
-	Scale Mode = "scale"
-	Thumb Mode = "thumb"
+	Limit     Mode = "limit"
+	Fit       Mode = "fit"
+	MinFit    Mode = "mfit"
+	Fill      Mode = "fill"
+	LimitFill Mode = "lfill"
+	Pad       Mode = "pad"
+	LimitPad  Mode = "lpad"
+	Scale     Mode = "scale"
+	Thumb     Mode = "thumb"
 )
+
+// Fills reports whether a mode cuts off what overhangs. Thumb does, once it is Meant.
+func (m Mode) Fills() bool { return m == Fill || m == LimitFill }
+
+// Pads reports whether a mode fills what is left with a background.
+func (m Mode) Pads() bool { return m == Pad || m == LimitPad }
 
 // Gravity says which part of a picture is kept, or where it stands on its padding.
 type Gravity string
@@ -77,11 +86,11 @@ const (
 type Resize struct {
 	Mode          Mode
 	Width, Height int
-	Gravity       Gravity // Fill, Thumb and Pad
+	Gravity       Gravity // where Fills, Pads, and Thumb
 	Focus         Point   // XYCenter: in what is there before
 	Boxes         []Box   // Boxes: in what is there before
 	X, Y          int     // pixels from the edges that Gravity names, inwards; else from the middle to the right, and down
-	Background    Color   // Pad; also Blurred
+	Background    Color   // where Pads; also Blurred
 }
 
 // Crop cuts out a part; where the picture is smaller, what there is.

@@ -103,7 +103,7 @@ func (v Variant) fill(src Source) Variant {
 	}
 	o.Background = o.Format.background(o.Background, Transparent)
 	for i, s := range v.Steps {
-		if pad, ok := s.(Resize); ok && pad.Mode == Pad && pad.Background != Blurred {
+		if pad, ok := s.(Resize); ok && pad.Mode.Pads() && pad.Background != Blurred {
 			pad.Background = o.Format.background(pad.Background, o.Background)
 			v.Steps[i] = pad
 		}
@@ -143,7 +143,7 @@ func (v Variant) checkResolved(src Source) []fault.Field {
 		return fields
 	}
 	for i, s := range v.Steps {
-		if s, ok := s.(Resize); ok && s.Mode != Limit && max(s.Width, s.Height) > maxWebPSide {
+		if s, ok := s.(Resize); ok && s.Mode != Limit && s.Mode != LimitFill && max(s.Width, s.Height) > maxWebPSide {
 			fields = append(fields, fault.Field{Path: fmt.Sprintf("operations[%d].resize", i), Message: fmt.Sprintf("webp holds at most %d pixels a side", maxWebPSide)})
 		}
 	}

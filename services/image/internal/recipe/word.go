@@ -10,8 +10,8 @@ import (
 
 // Words of the grammar, in the order in which they are told.
 var (
-	modes     = []string{"limit", "fit", "fill", "pad", "scale", "thumb"}
-	cropModes = []string{"limit", "fit", "fill", "pad", "scale", "thumb", "crop"}
+	modes     = []string{"limit", "fit", "fill", "pad", "scale", "thumb", "lfill", "lpad", "mfit"}
+	cropModes = append(slices.Clone(modes), "crop")
 	compass   = []string{"center", "north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west"}
 	shown     = []string{"jpeg", "png", "webp", "avif", "gif"}
 	formats   = append(slices.Clone(shown), "jxl", "tiff", "json")
@@ -30,7 +30,7 @@ func gravities(more ...string) []string { return append(append([]string{}, compa
 
 // known are words that other services and people use for something that has another word here.
 var known = map[string]string{
-	"lfill": "fill", "cover": "fill", "mpad": "pad", "lpad": "pad", "contain": "fit", "mfit": "fit", "inside": "limit",
+	"cover": "fill", "mpad": "lpad", "contain": "fit", "outside": "mfit", "inside": "limit",
 	"face": "auto", "faces": "auto", "smart": "auto", "attention": "auto", "thumbnail": "thumb", "middle": "center", "centre": "center",
 	"top": "north", "bottom": "south", "left": "west", "right": "east", "fp": "xy_center", "focal": "xy_center", "focus": "xy_center", "obj": "boxes", "objw": "boxes", "objects": "boxes", "box": "boxes",
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
