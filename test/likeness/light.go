@@ -26,7 +26,11 @@ func LightOf(m image.Image) Light {
 
 // Reduced is the reference for reducing: Lanczos of 3 lobes, both ways over all pixels at once, in floating point.
 func (l Light) Reduced(w, h int) Light {
-	return l.across(w).turned().across(h).turned()
+	out := l.across(w).turned().across(h).turned()
+	for i, v := range out.v {
+		out.v[i] = min(max(v, 0), 255)
+	}
+	return out
 }
 
 func (l Light) turned() Light {
@@ -56,7 +60,7 @@ func (l Light) across(w int) Light {
 			for i, weight := range weights {
 				v += weight * l.v[y*l.w+min(max(first+i, 0), l.w-1)]
 			}
-			out.v[y*w+x] = min(max(v/sum, 0), 255)
+			out.v[y*w+x] = v / sum
 		}
 	}
 	return out

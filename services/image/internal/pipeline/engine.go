@@ -71,13 +71,19 @@ func (e *Engine) Limits() Limits { return e.limits }
 // Inspect reads what a whole file is and decodes no pixels. It fails with fault.Invalid and probe's reasons when the picture is not
 // one that Render takes.
 func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) {
+	pic, _, err := e.inspect(ctx, data)
+	return pic, err
+}
+
+// inspect gives the outline of the file, too.
+func (e *Engine) inspect(ctx context.Context, data []byte) (job.Picture, probe.Header, error) {
 	began := time.Now()
 	if err := ctx.Err(); err != nil {
-		return job.Picture{}, err
+		return job.Picture{}, probe.Header{}, err
 	}
 	h, err := e.admit(data)
 	if err != nil {
-		return job.Picture{}, err
+		return job.Picture{}, h, err
 	}
 	r, release := hold(ctx)
 	defer release()
@@ -87,15 +93,15 @@ func (e *Engine) Inspect(ctx context.Context, data []byte) (job.Picture, error) 
 	defer a.free()
 	src := open(a, &pin, data, h, reading{frames: 1})
 	if a.err != nil {
-		return job.Picture{}, refusal(ctx, a.err)
+		return job.Picture{}, h, refusal(ctx, a.err)
 	}
 	pic := describe(src, h, len(data))
 	err = e.limits.admit(probe.Header{Format: h.Format, Width: pic.Width, Height: pic.Height, Frames: h.Frames}, len(data))
 	if ctx.Err() != nil { // what was read since then means nothing
-		return job.Picture{}, stopped(ctx)
+		return job.Picture{}, h, stopped(ctx)
 	}
 	e.observe("inspect", h.Format, time.Since(began))
-	return pic, err
+	return pic, h, err
 }
 
 func (e *Engine) admit(data []byte) (probe.Header, error) {

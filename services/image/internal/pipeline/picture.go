@@ -121,6 +121,9 @@ func (im picture) resize(to size) picture {
 	if from == to {
 		return im
 	}
+	if im.reduces(float64(from.w)/float64(to.w), float64(from.h)/float64(to.h)) {
+		return im.reduce(from.extent(), to)
+	}
 	return im.weighted(func(im picture) picture {
 		return im.scale(float64(to.w)/float64(from.w), float64(to.h)/float64(from.h)).fitted(to)
 	})
@@ -254,6 +257,13 @@ func (im picture) addAlpha() picture {
 		return im
 	}
 	return im.do("add transparency", func(out **C.VipsImage) C.int { return C.ct_addalpha(im.p, out) })
+}
+
+// forget drops an original's metadata, but for what rendering needs. The picture must be new.
+func (im picture) forget() {
+	if im.ok() {
+		C.ct_forget(im.p)
+	}
 }
 
 func (im picture) clean(keep, profile bool) picture {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"calotype/kit/fault"
@@ -42,11 +43,7 @@ func (e *VariantError) VariantName() string { return e.Variant }
 // now and then, one call at a time, how far the rendering is; it must not wait for anything.
 func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Variant, tell func(job.Progress)) ([]Rendered, error) {
 	data := in.Data
-	pic, err := e.Inspect(ctx, data)
-	if err != nil {
-		return nil, err
-	}
-	h, err := probe.Read(data, e.allowed...)
+	pic, h, err := e.inspect(ctx, data)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +134,9 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 	scale, count, view := enough(group), group[0].frames, group[0].view
 	how := j.reading(view.page, scale, count)
 	strip := open(a, pin, j.data, j.header, how)
+	if !slices.ContainsFunc(group, func(p plan) bool { return p.Output.KeepMetadata }) {
+		strip.forget()
+	}
 	frame := size{strip.size().w, strip.size().h / count}
 	want, span := reduced(group, scale), frame.extent()
 	if how.shrink > 1 {

@@ -34,6 +34,9 @@ func (im picture) resizeFrom(part extent, to size) picture {
 		return im.resize(to)
 	}
 	across, down := part.w/float64(to.w), part.h/float64(to.h)
+	if im.reduces(across, down) {
+		return im.reduce(part, to)
+	}
 	return im.stretch(size{aligned(have.w, across), aligned(have.h, down)}).weighted(func(im picture) picture {
 		return im.scale(1/across, 1/down).fitted(to)
 	})

@@ -124,12 +124,12 @@ func TestResultKeepsToItsBytes(t *testing.T) {
 	for _, f := range []recipe.Format{recipe.JPEG, recipe.WebP, recipe.AVIF} {
 		var at [101][]byte
 		for _, q := range []int{1, 29, 30, 31, 60, 70} {
-			at[q] = e.make(t, data, as(recipe.Output{Format: f, Quality: q}, recipe.Resize{Width: 200})).Data
+			at[q] = e.make(t, data, as(recipe.Output{Format: f, Quality: q}, recipe.Resize{Width: 220})).Data
 		}
 		for _, c := range []struct {
 			bytes, quality, want int
 		}{{len(at[30]), 0, 30}, {len(at[31]) - 1, 0, 30}, {len(at[30]), 70, 30}, {len(at[70]), 60, 60}, {len(at[29]), 29, 29}} {
-			r := e.make(t, data, as(recipe.Output{Format: f, Quality: c.quality, MaxBytes: int64(c.bytes)}, recipe.Resize{Width: 200}))
+			r := e.make(t, data, as(recipe.Output{Format: f, Quality: c.quality, MaxBytes: int64(c.bytes)}, recipe.Resize{Width: 220}))
 			if len(at[29]) >= len(at[30]) || len(at[30]) >= len(at[31]) {
 				t.Fatalf("%s: the qualities do not differ", f)
 			}
@@ -137,7 +137,7 @@ func TestResultKeepsToItsBytes(t *testing.T) {
 				t.Errorf("%s of at most %d bytes with quality %d has %d, want the %d of quality %d", f, c.bytes, c.quality, len(r.Data), len(at[c.want]), c.want)
 			}
 		}
-		_, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{as(recipe.Output{Format: f, MaxBytes: int64(len(at[1])) - 1}, recipe.Resize{Width: 200})}, nil)
+		_, err := e.Render(t.Context(), job.Input{Data: data}, []recipe.Variant{as(recipe.Output{Format: f, MaxBytes: int64(len(at[1])) - 1}, recipe.Resize{Width: 220})}, nil)
 		if fault.ReasonOf(err) != ResultTooLarge || !strings.Contains(err.Error(), fmt.Sprintf("%d bytes is the least", len(at[1]))) {
 			t.Errorf("%s: %v", f, err)
 		}

@@ -189,6 +189,25 @@ int ct_clean(VipsImage *in, int keep, int profile, VipsImage **out) {
 	return 0;
 }
 
+// What is read of an original on the way to its pixels' last form.
+static const char *const used[] = {VIPS_META_ORIENTATION, VIPS_META_ICC_NAME, VIPS_META_RESOLUTION_UNIT};
+
+static void *list_field(VipsImage *in, const char *name, GValue *value, void *data) {
+	GSList **list = data;
+	(void) in, (void) value;
+	if (!listed(name, needed, G_N_ELEMENTS(needed)) && !listed(name, used, G_N_ELEMENTS(used)))
+		*list = g_slist_prepend(*list, g_strdup(name));
+	return NULL;
+}
+
+void ct_forget(VipsImage *image) {
+	GSList *list = NULL;
+	vips_image_map(image, list_field, &list);
+	for (GSList *at = list; at; at = at->next)
+		vips_image_remove(image, at->data);
+	g_slist_free_full(list, g_free);
+}
+
 int ct_memory(VipsImage *in, VipsImage **out) { return (*out = vips_image_copy_memory(in)) ? 0 : -1; }
 
 int ct_read(VipsImage *in) {

@@ -35,6 +35,8 @@ int ct_black(int w, int h, VipsImage **out);
 int ct_label(VipsImage *in, VipsInterpretation as, VipsImage **out);
 int ct_page_height(VipsImage *in, int height, VipsImage **out);
 int ct_clean(VipsImage *in, int keep, int profile, VipsImage **out);
+// Drops what tells of an original and is not needed to render it, of a picture that nobody else has: every operation copies all of it.
+void ct_forget(VipsImage *image);
 int ct_memory(VipsImage *in, VipsImage **out);
 int ct_read(VipsImage *in);
 
