@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"calotype/kit/crew"
 	"calotype/services/image/internal/job"
 )
 
@@ -24,6 +25,7 @@ type consumer struct {
 	busy    int               // handlers, those that work in vain included
 	held    map[job.Class]int // messages that wait in this process for a slot
 	tasks   sync.WaitGroup
+	crew    *crew.Crew
 }
 
 // Consume is job.Queue's. It fails only when the queue is closed under it.
@@ -31,6 +33,7 @@ func (q *Queue) Consume(ctx context.Context, topic string, slots int, handle job
 	c := &consumer{
 		q: q, topic: topic, slots: max(slots, 1), handle: handle, ctx: context.WithoutCancel(ctx),
 		turns: job.Turns{}, freed: make(chan struct{}, 1), running: map[*delivery]struct{}{}, held: map[job.Class]int{},
+		crew: crew.New(),
 	}
 	if err := q.enter(c); err != nil {
 		return err
@@ -76,7 +79,9 @@ func (c *consumer) begin(d *delivery) {
 	c.running[d] = struct{}{}
 	c.busy++
 	c.mu.Unlock()
-	c.tasks.Go(func() {
+	c.tasks.Add(1)
+	c.crew.Go(func() {
+		defer c.tasks.Done()
 		verdict, panicked := c.call(d)
 		if d.ctx.Err() == nil {
 			d.once.Do(func() { d.settle(d.ctx, verdict, panicked) })

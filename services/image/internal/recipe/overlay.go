@@ -115,21 +115,18 @@ func (c *checker) extents(s Overlay, written bool) {
 func (r Recipe) Overlaid(f func(path string, s Overlay) Overlay) Recipe {
 	out := Recipe{Variants: make([]Variant, len(r.Variants))}
 	for i, v := range r.Variants {
-		at := fmt.Sprintf("variants[%d].", i)
-		out.Variants[i] = v.Overlaid(func(path string, s Overlay) Overlay { return f(at+path, s) })
+		out.Variants[i] = v.Overlaid(func(path string, s Overlay) Overlay { return f(fmt.Sprintf("variants[%d].%s", i, path), s) })
 	}
 	return out
 }
 
 // Overlaid does for one variant what Recipe.Overlaid does for all.
 func (v Variant) Overlaid(f func(path string, s Overlay) Overlay) Variant {
-	steps := v.Steps
-	v.Steps = nil
-	for i, s := range steps {
+	v.Steps = append([]Step(nil), v.Steps...)
+	for i, s := range v.Steps {
 		if o, is := s.(Overlay); is {
-			s = f(fmt.Sprintf("operations[%d].overlay", i), o)
+			v.Steps[i] = f(fmt.Sprintf("operations[%d].overlay", i), o)
 		}
-		v.Steps = append(v.Steps, s)
 	}
 	return v
 }

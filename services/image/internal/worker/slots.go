@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"calotype/kit/crew"
 	"calotype/kit/fault"
 )
 
@@ -26,6 +27,7 @@ type slots struct {
 	waiting  int
 	patience time.Duration
 	metrics  *Metrics
+	crew     *crew.Crew
 
 	mu    sync.Mutex
 	used  [sides]int
@@ -33,7 +35,7 @@ type slots struct {
 }
 
 func newSlots(each, waiting int, patience time.Duration, m *Metrics) *slots {
-	s := &slots{each: each, waiting: waiting, patience: patience, metrics: m}
+	s := &slots{each: each, waiting: waiting, patience: patience, metrics: m, crew: crew.New()}
 	m.slots(s)
 	return s
 }
@@ -133,11 +135,11 @@ func within[T any](ctx context.Context, s *slots, who side, limit time.Duration,
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	done := make(chan outcome[T], 1)
-	go func() {
+	s.crew.Go(func() {
 		defer give()
 		defer cancel()
 		done <- try(limited, work)
-	}()
+	})
 	select {
 	case o := <-done:
 		return o.result()
