@@ -33,6 +33,15 @@ func (l Light) Reduced(w, h int) Light {
 	return out
 }
 
+// Part is a part of the picture, which it must hold.
+func (l Light) Part(x, y, w, h int) Light {
+	out := Light{w: w, h: h}
+	for row := y; row < y+h; row++ {
+		out.v = append(out.v, l.v[row*l.w+x:row*l.w+x+w]...)
+	}
+	return out
+}
+
 func (l Light) turned() Light {
 	t := Light{l.h, l.w, make([]float64, len(l.v))}
 	for y := range l.h {

@@ -36,6 +36,7 @@ func (h *helper) call(ctx context.Context, m *message, in job.Input, most int64,
 		fd, m.Region = r.fd, len(r.bytes)
 	}
 	m.Data, m.Layers = h.region.put(in)
+	m.Stands = in.Stands
 	h.calls++
 	m.Call = h.calls
 	err := h.link.send(m, fd)

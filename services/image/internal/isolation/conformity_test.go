@@ -110,7 +110,7 @@ func TestEverythingIsCarried(t *testing.T) {
 	for _, c := range []struct {
 		of   any
 		want int
-	}{{job.Input{}, 2}, {worker.Rendered{}, 7}, {fault.Error{}, 6}} {
+	}{{job.Input{}, 3}, {worker.Rendered{}, 7}, {fault.Error{}, 6}} {
 		if n := reflect.TypeOf(c.of).NumField(); n != c.want {
 			t.Errorf("%T has %d fields, %d are carried to and from helpers", c.of, n, c.want)
 		}

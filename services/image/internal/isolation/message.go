@@ -36,6 +36,7 @@ type message struct {
 	Region   int             `json:"region,omitempty"`   // bytes of the shared memory that comes with the frame
 	Data     span            `json:"data,omitzero"`
 	Layers   []layer         `json:"layers,omitempty"`
+	Stands   *job.Picture    `json:"stands,omitempty"`
 	Recipe   json.RawMessage `json:"recipe,omitempty"`
 
 	Sandbox  *Sandbox          `json:"sandbox,omitempty"`

@@ -183,6 +183,7 @@ func (s *server) do(ctx context.Context, m message) (*message, [][]byte, error) 
 
 // input finds a call's bytes in the shared memory.
 func (s *server) input(m message) (in job.Input, err error) {
+	in.Stands = m.Stands
 	if in.Data, err = m.Data.cut(s.region); err != nil {
 		return in, err
 	}

@@ -36,6 +36,8 @@ type Picture struct {
 type Input struct {
 	Data   []byte            // the original
 	Layers map[Digest][]byte // other originals, which overlays name
+	// Stands is the original that Data is a reduced copy of, upright, opaque and in sRGB; nil where Data is the original.
+	Stands *Picture
 }
 
 // Image is a registered original.

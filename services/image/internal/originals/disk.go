@@ -23,8 +23,8 @@ const (
 	most       = 32 << 20 // bytes that wait to be written, one original apart
 )
 
-// disk keeps originals as files that have their digests for names. What a crash leaves is found at the next start; a file is used
-// only when it gives its digest, so nothing is synced: what a power cut damages is fetched again.
+// disk keeps originals as files that have their digests for names, and what is made of them under their keys. What a crash leaves is found at the next start; a file is used
+// only when it gives its digest, or ends with its seal, so nothing is synced: what a power cut damages is fetched again.
 type disk struct {
 	folder  string
 	idle    time.Duration
@@ -87,8 +87,14 @@ func (d *disk) load() {
 
 func (d *disk) path(digest job.Digest) string { return filepath.Join(d.folder, string(digest)) }
 
-// read gives what is kept and in order, and nil for anything else.
-func (d *disk) read(digest job.Digest, limit int64) []byte {
+// original reports whether a file is the original that it is named after.
+func original(digest job.Digest, data []byte) bool {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]) == string(digest)
+}
+
+// read gives what is kept and whole, and nil for anything else.
+func (d *disk) read(digest job.Digest, limit int64, whole func(job.Digest, []byte) bool) []byte {
 	if _, ok := d.index.Get(digest); !ok {
 		return nil
 	}
@@ -98,7 +104,7 @@ func (d *disk) read(digest job.Digest, limit int64) []byte {
 		return nil // the source says so in its words
 	}
 	data, err := os.ReadFile(path)
-	if sum := sha256.Sum256(data); err == nil && hex.EncodeToString(sum[:]) == string(digest) {
+	if err == nil && whole(digest, data) {
 		now := time.Now()
 		_ = os.Chtimes(path, now, now) // the next process knows by it what was used
 		return data

@@ -72,7 +72,7 @@ func (s *Store) Open(ctx context.Context, d job.Digest, limit int64) ([]byte, er
 
 func (s *Store) fetch(ctx context.Context, d job.Digest, limit int64) ([]byte, error) {
 	if s.disk != nil {
-		if data := s.disk.read(d, limit); data != nil {
+		if data := s.disk.read(d, limit, original); data != nil {
 			s.metrics.opened.WithLabelValues(fromDisk).Inc()
 			s.memory.Add(d, data, int64(len(data)))
 			return data, nil

@@ -178,7 +178,8 @@ type forecast struct {
 	// enough is the scale, at most 1, to which the original may be reduced beforehand without a loss: that of the first
 	// Resize, when nothing before it counts in pixels of the original.
 	enough float64
-	first  size // what that Resize makes of all of the original, when it does that
+	first  size    // what that Resize makes of all of the original, when it does that
+	needed float64 // the scale of that Resize itself, or 0
 	// wished is the same where it is more than 1: a drawing is made at this scale.
 	wished float64
 	// trims is true when sizes are only known once there are pixels: they may then be smaller, or of another aspect ratio.
@@ -190,7 +191,7 @@ type forecast struct {
 // foresee walks the steps of a variant over a picture of a size.
 func foresee(steps []recipe.Step, in size) (forecast, error) {
 	f := forecast{out: in, enough: 1, streams: true}
-	free, reserve := true, 1.0
+	free, reserve, turned := true, 1.0, false
 	for _, s := range steps {
 		before := f.out
 		switch s := s.(type) {
@@ -198,10 +199,14 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			s = s.Meant()
 			whole := scaled(s, before)
 			if free {
-				f.wished = reserve * max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h))
+				f.needed = max(float64(whole.w)/float64(before.w), float64(whole.h)/float64(before.h))
+				f.wished = reserve * f.needed
 				f.enough = min(1, f.wished)
 				if reserve == 1 && s.Mode != recipe.Scale && f.enough < 1 {
 					f.first = whole
+					if turned {
+						f.first = whole.turned()
+					}
 				}
 				free = false
 			}
@@ -227,7 +232,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			f.streams = f.streams && !s.Gravity.Seeks()
 		case recipe.Rotate:
 			if s.Angle != 180 {
-				f.out = before.turned()
+				f.out, turned = before.turned(), !turned
 			}
 			f.streams = false
 		case recipe.Flip:

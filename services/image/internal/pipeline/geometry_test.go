@@ -5,6 +5,7 @@ import (
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/recipe"
+	"calotype/test/likeness"
 )
 
 func TestForesee(t *testing.T) {
@@ -58,6 +59,23 @@ func TestPlace(t *testing.T) {
 	} {
 		if x, y := place(g, 100, 40); x != want[0] || y != want[1] {
 			t.Errorf("%s: got %d,%d, want %v", g, x, y, want)
+		}
+	}
+}
+
+// What is turned before it is made smaller is made smaller once, to the size that it has then.
+func TestTurnedBeforeItIsReduced(t *testing.T) {
+	e := engine(t)
+	data := load(t, "photo.jpg")
+	want := likeness.LightOf(e.look(t, e.make(t, data, variant(recipe.PNG)))).Reduced(200, 150)
+	for _, steps := range [][]recipe.Step{
+		{recipe.Rotate{Angle: 90}, recipe.Resize{Width: 150}, recipe.Rotate{Angle: 270}},
+		{recipe.Rotate{Angle: 90}, recipe.Rotate{Angle: 180}, recipe.Resize{Width: 150}, recipe.Rotate{Angle: 90}},
+		{recipe.Rotate{Angle: 270}, recipe.Rotate{Angle: 90}, recipe.Resize{Width: 200}},
+	} {
+		got := e.look(t, e.make(t, data, variant(recipe.PNG, steps...)))
+		if d := likeness.PSNR(want, likeness.LightOf(got)); d < 40 {
+			t.Errorf("%+v: %.2f dB", steps, d)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type plan struct {
 type view struct {
 	page        int // from 0
 	from        size
+	stored      size // pixels that there are of it, upright: fewer where a reduced copy stands for the original
 	orientation int
 	alpha       bool
 }
@@ -47,6 +48,7 @@ func (j *call) look(page int) (view, error) {
 	}
 	pic := describe(src, j.header, len(j.data))
 	v.from, v.orientation, v.alpha = size{pic.Width, pic.Height}, pic.Orientation, pic.HasAlpha
+	v.stored = v.from
 	return v, j.engine.limits.admit(probe.Header{Format: j.header.Format, Width: pic.Width, Height: pic.Height, Frames: 1}, len(j.data))
 }
 
@@ -56,7 +58,7 @@ func (j *call) plan(i int, v recipe.Variant) (plan, error) {
 	if p.view, err = j.look(max(0, v.Output.Page-1)); err != nil {
 		return p, err
 	}
-	p.format = outputFormat(v.Output.Format, j.header.Format, p.alpha)
+	p.format = outputFormat(v.Output.Format, j.format, p.alpha)
 	c, ok := codecs[p.format]
 	if !ok || !slices.Contains(capabilities().Save, string(p.format)) {
 		return p, fault.New(fault.Invalid, CannotEncode, "the picture library of this node cannot write %s", p.format)

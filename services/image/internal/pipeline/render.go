@@ -51,7 +51,11 @@ func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Var
 	r, release := hold(ctx)
 	defer release()
 	j := &call{engine: e, ctx: ctx, data: data, header: h, reins: r, results: make([]Rendered, len(variants)),
-		first: view{from: size{pic.Width, pic.Height}, orientation: pic.Orientation, alpha: pic.HasAlpha}}
+		format: h.Format,
+		first:  view{from: size{pic.Width, pic.Height}, stored: size{pic.Width, pic.Height}, orientation: pic.Orientation, alpha: pic.HasAlpha}}
+	if in.Stands != nil {
+		j.first.from, j.format = size{in.Stands.Width, in.Stands.Height}, in.Stands.Format
+	}
 	if err := j.admit(in.Layers, variants); err != nil {
 		return nil, err
 	}
@@ -82,6 +86,7 @@ type call struct {
 	ctx      context.Context
 	data     []byte
 	header   probe.Header
+	format   string // the original's
 	first    view
 	reins    *reins
 	progress *progress
@@ -133,6 +138,9 @@ func (j *call) render(group []plan) error {
 func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) []canvas {
 	scale, count, view := enough(group), group[0].frames, group[0].view
 	how := j.reading(view.page, scale, count)
+	if view.stored != view.from && j.header.Format == probe.JPEG {
+		how.shrink = view.shrink(scale)
+	}
 	strip := open(a, pin, j.data, j.header, how)
 	if !slices.ContainsFunc(group, func(p plan) bool { return p.Output.KeepMetadata }) {
 		strip.forget()
@@ -140,7 +148,7 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 	frame := size{strip.size().w, strip.size().h / count}
 	want, span := reduced(group, scale), frame.extent()
 	if how.shrink > 1 {
-		span = view.from.over(how.shrink)
+		span = view.stored.over(how.shrink)
 	}
 	if view.orientation >= 5 {
 		want = want.turned()

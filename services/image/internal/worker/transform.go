@@ -51,20 +51,26 @@ func (t *Transformer) transform(ctx context.Context, d job.Digest, r recipe.Reci
 // Abilities says what the node can do. Nothing is worked on for it.
 func (t *Transformer) Abilities() job.Abilities { return t.parts.Abilities() }
 
-// open fetches an original, and what else a recipe needs.
+// open fetches an original, or the copy of it that is enough, and what else a recipe needs.
 func (p Parts) open(ctx context.Context, d job.Digest, r recipe.Recipe) (in job.Input, err error) {
-	if in.Data, err = p.Originals.Open(ctx, d, p.Limit()); err != nil {
-		return in, err
+	in, ok := p.kept(d, r)
+	if !ok {
+		if in.Data, err = p.Originals.Open(ctx, d, p.Limit()); err != nil {
+			return in, err
+		}
+		p.Metrics.read(len(in.Data))
 	}
-	p.Metrics.read(len(in.Data))
 	in.Layers, err = p.layers(ctx, r)
 	return in, err
 }
 
 // render makes a recipe of an original; it is called within a slot.
 func (p Parts) render(ctx context.Context, d job.Digest, in job.Input, r recipe.Recipe, tell func(job.Progress)) ([]Made, error) {
-	r, err := p.resolve(ctx, in.Data, r)
+	r, err := p.resolve(ctx, in, r)
 	if err != nil {
+		return nil, err
+	}
+	if in, err = p.reduce(ctx, d, in, r.Variants, tell); err != nil {
 		return nil, err
 	}
 	done, err := p.Engine.Render(ctx, in, r.Variants, tell)
@@ -84,17 +90,21 @@ func (p Parts) render(ctx context.Context, d job.Digest, in job.Input, r recipe.
 }
 
 // resolve fills in a recipe's defaults. They depend on the original only where the format is left to it.
-func (p Parts) resolve(ctx context.Context, data []byte, r recipe.Recipe) (recipe.Recipe, error) {
+func (p Parts) resolve(ctx context.Context, in job.Input, r recipe.Recipe) (recipe.Recipe, error) {
 	var src recipe.Source
 	for _, v := range r.Variants {
 		if v.Output.Format != recipe.Original {
 			continue
 		}
-		pic, err := p.Engine.Inspect(ctx, data)
+		if in.Stands != nil {
+			src = source(*in.Stands)
+			break
+		}
+		pic, err := p.Engine.Inspect(ctx, in.Data)
 		if err != nil {
 			return recipe.Recipe{}, err
 		}
-		src = recipe.Source{Format: pic.Format, HasAlpha: pic.HasAlpha, Pages: pic.Pages}
+		src = source(pic)
 		break
 	}
 	return r.Resolve(src)

@@ -90,6 +90,7 @@ type Parts struct {
 	Originals Originals
 	Results   Results
 	Engine    Engine
+	Copies    Copies               // nil: everything is made of originals themselves
 	Abilities func() job.Abilities // what the engine can do
 	Queue     job.Queue
 	Desk      Desk         // nil: every job is wanted to its end

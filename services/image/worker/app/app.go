@@ -17,6 +17,7 @@ import (
 	"calotype/services/image/internal/blobclient"
 	"calotype/services/image/internal/isolation"
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/mezzanine"
 	"calotype/services/image/internal/originals"
 	"calotype/services/image/internal/pipeline"
 	"calotype/services/image/internal/rpc"
@@ -69,6 +70,11 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 	if err != nil {
 		return nil, errors.Join(err, shut())
 	}
+	made := o.wrap(pictures)
+	var copies worker.Copies
+	if size := cfg.Worker.Mezzanine; size > 0 {
+		copies = mezzanine.New(size, made, kept, pictures.settings, host.Metrics)
+	}
 	if o.queue == nil {
 		q, err := queue.Open(cfg.Queue, host.Log)
 		if err != nil {
@@ -81,7 +87,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		}
 	}
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: kept, Results: o.blobs, Engine: o.wrap(pictures), Abilities: pictures.abilities, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
+		Originals: kept, Results: o.blobs, Engine: made, Copies: copies, Abilities: pictures.abilities, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {

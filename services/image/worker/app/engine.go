@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"calotype/services/image/internal/job"
@@ -60,6 +61,13 @@ func (e *engine) calls() int64 { return e.used.Load() }
 
 // limit is the most bytes of an original.
 func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
+
+func (e *engine) settings() string { return describe(e.now.Load()) }
+
+// describe tells what an engine's pictures follow from, beside original and recipe.
+func describe(e *pipeline.Engine) string {
+	return fmt.Sprintf("%+v libvips %s", e.Limits(), Capabilities().Version)
+}
 
 // Render implements Engine.
 func (e *engine) Render(ctx context.Context, in Input, variants []Variant, tell func(Progress)) ([]Rendered, error) {

@@ -51,6 +51,7 @@ type decoder interface {
 	limit() int64 // bytes of an original
 	abilities() job.Abilities
 	calls() int64 // so far, in this process
+	settings() string
 }
 
 // decode makes the node's engine, in this process or in others. What it gives ends it.
@@ -86,6 +87,7 @@ type wrapped struct {
 }
 
 func (w wrapped) limit() int64             { return w.own.limit() }
+func (w wrapped) settings() string         { return w.own.settings() }
 func (w wrapped) abilities() job.Abilities { return w.own.abilities() }
 func (w wrapped) calls() int64             { return w.own.calls() }
 
@@ -137,6 +139,8 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 }
 
 func (i *isolated) limit() int64 { return int64(i.now.Load().alike.Limits().Bytes) }
+
+func (i *isolated) settings() string { return describe(i.now.Load().alike) }
 
 // calls are the helpers', with their memory.
 func (i *isolated) calls() int64 { return 0 }
