@@ -32,7 +32,11 @@ type ImgproxyConfig struct {
 	Key      config.Secret `koanf:"key" doc:"imgproxy's keys in hexadecimal, parted by commas: any verifies"`
 	Salt     config.Secret `koanf:"salt" doc:"imgproxy's salts in hexadecimal, parted by commas, one for each key"`
 	Unsigned bool          `koanf:"unsigned" doc:"whether imgproxy's addresses are served without a signature"`
-	Presets  []string      `koanf:"presets" doc:"imgproxy's presets, each as name=options; that of the name default comes before all options"`
+	// The option watermark has its image from here.
+	Watermark string  `koanf:"watermark" doc:"the image that imgproxy's option watermark puts upon pictures, as img_01JC..."`
+	Opacity   float64 `koanf:"watermark_opacity" doc:"how much of it shows, 0 to 1, where the option says 1"`
+
+	Presets []string `koanf:"presets" doc:"imgproxy's presets, each as name=options; that of the name default comes before all options"`
 }
 
 // ThumborConfig says whether thumbor's and imagor's addresses are served.
@@ -69,12 +73,19 @@ func (c ImgproxyConfig) Validate() []fault.Field {
 	} else if len(keys) == 0 && !c.Unsigned {
 		fs = append(fs, fault.Field{Path: "key", Message: needsKey})
 	}
+	if c.Watermark != "" && !compat.IsImage(c.Watermark) {
+		fs = append(fs, fault.Field{Path: "watermark", Message: fmt.Sprintf("%q is no image's id, as img_01JC... is", c.Watermark)})
+	}
+	if !(c.Opacity > 0 && c.Opacity <= 1) {
+		fs = append(fs, fault.Field{Path: "watermark_opacity", Message: fmt.Sprintf("%g is not above 0 and up to 1", c.Opacity)})
+	}
+	anything := func(string) (string, error) { return "img_any", nil }
 	presets := c.presets()
 	for i, p := range c.Presets {
 		name, options, ok := strings.Cut(p, "=")
 		if !ok || name == "" || options == "" {
 			fs = append(fs, fault.Field{Path: fmt.Sprintf("presets[%d]", i), Message: fmt.Sprintf("%q is not name=options", p)})
-		} else if _, err := (imgproxy.Reader{Presets: presets, Now: time.Now}).Read("/unsafe/preset:" + name + "/plain/x"); err != nil {
+		} else if _, err := (imgproxy.Reader{Presets: presets, Now: time.Now, Find: anything, Watermark: "img_any"}).Read("/unsafe/preset:" + name + "/plain/x"); err != nil {
 			fs = append(fs, fault.Field{Path: fmt.Sprintf("presets[%d]", i), Message: fault.As(err).Message})
 		}
 	}
@@ -133,8 +144,8 @@ func (c ImgproxyConfig) presets() map[string]string {
 	return presets
 }
 
-// compatible makes the handlers of other servers' addresses.
-func compatible(cfg Config, images imagev1.ImagesService, fly *onthefly.Handler) ([]*compat.Handler, error) {
+// compatible makes the handlers of other servers' addresses. Original serves originals by the path value "id".
+func compatible(cfg Config, images imagev1.ImagesService, fly *onthefly.Handler, original http.Handler) ([]*compat.Handler, error) {
 	c := cfg.Compat
 	if !c.Imgproxy.Enabled && !c.Thumbor.Enabled {
 		return nil, nil
@@ -148,17 +159,18 @@ func compatible(cfg Config, images imagev1.ImagesService, fly *onthefly.Handler)
 	}
 	var handlers []*compat.Handler
 	add := func(prefix string, dialect compat.Dialect) {
-		handlers = append(handlers, &compat.Handler{Prefix: prefix, Dialect: dialect, Sources: sources, Images: images, Fly: fly, Timeout: cfg.Timeouts.Request})
+		handlers = append(handlers, &compat.Handler{Prefix: prefix, Dialect: dialect, Sources: sources, Images: images, Fly: fly, Original: original, Timeout: cfg.Timeouts.Request})
 	}
 	if c.Imgproxy.Enabled {
 		keys, err := c.Imgproxy.keys()
 		if err != nil {
 			return nil, err
 		}
-		add(c.Imgproxy.Prefix, imgproxy.Reader{Keys: keys, Unsigned: c.Imgproxy.Unsigned, Presets: c.Imgproxy.presets(), Now: time.Now})
+		add(c.Imgproxy.Prefix, imgproxy.Reader{Keys: keys, Unsigned: c.Imgproxy.Unsigned, Presets: c.Imgproxy.presets(), Now: time.Now,
+			Find: sources.Find, Watermark: c.Imgproxy.Watermark, Opacity: c.Imgproxy.Opacity})
 	}
 	if c.Thumbor.Enabled {
-		add(c.Thumbor.Prefix, thumbor.Reader{Key: []byte(c.Thumbor.Key.Reveal()), Unsigned: c.Thumbor.Unsigned})
+		add(c.Thumbor.Prefix, thumbor.Reader{Key: []byte(c.Thumbor.Key.Reveal()), Unsigned: c.Thumbor.Unsigned, Find: sources.Find, Now: time.Now})
 	}
 	return handlers, nil
 }

@@ -82,7 +82,7 @@ func DefaultConfig() Config {
 			Upload: 30 * time.Minute, Stall: time.Minute, Heartbeat: 15 * time.Second},
 		Signing: SigningConfig{Unsigned: string(onthefly.NoneUnsigned)},
 		// Originals are deleted by way of their images, never behind the manager's back.
-		Compat:  CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/"}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
+		Compat:  CompatConfig{Imgproxy: ImgproxyConfig{Prefix: "/imgproxy/", Opacity: 1}, Thumbor: ThumborConfig{Prefix: "/thumbor/"}},
 		GRPC:    GRPCConfig{Services: []string{"*", "!storage.v1.Storage/Delete"}, MaxMessage: 4 * config.MiB, MaxCalls: 4096},
 		Results: results.DefaultConfig(),
 	}

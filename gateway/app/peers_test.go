@@ -44,6 +44,8 @@ var imgproxySays = map[string][]peer{
 		says(wh(400, 600), "rs:fit:300:200", wh(133, 200)),
 		says(wh(800, 600), "rs:fill:300:200", wh(300, 200), at(0, 33, 800, 533)),
 		says(wh(400, 600), "rs:fill:300:200", wh(300, 200), at(0, 167, 400, 267)),
+		says(wh(400, 300), "rs:fill:800:200", wh(400, 200), at(0, 50, 400, 200)), // never larger without enlarge
+		says(wh(400, 300), "rs:fill:800:600", wh(400, 300)),
 		says(wh(400, 300), "rs:fill-down:800:400", wh(400, 200), at(0, 50, 400, 200)),
 		says(wh(400, 300), "rs:fill-down:300:600", wh(150, 300), at(125, 0, 150, 300)),
 		says(wh(800, 600), "rs:force:300:500", wh(300, 500)),
@@ -78,6 +80,8 @@ var imgproxySays = map[string][]peer{
 		says(wh(400, 300), "rs:fill:800:400:1", wh(800, 400), at(0, 50, 400, 200)),
 	},
 	"https://docs.imgproxy.net/usage/processing#extend": {
+		says(wh(200, 150), "rs:fit:300:300/ex:1/bg:0000ff", wh(300, 300)).on(at(50, 75, 200, 150)),
+		says(wh(200, 150), "rs:fit:300:300/ex:1:soea:20:10/bg:0000ff", wh(300, 300)).on(at(80, 140, 200, 150)),
 		says(wh(400, 300), "rs:fit:400:500:0:1/bg:0000ff", wh(400, 500)).on(at(0, 100, 400, 300)),
 		says(wh(800, 600), "rs:fit:400:400/ex:1:so/bg:0000ff", wh(400, 400)).on(at(0, 100, 400, 300)),
 	},
@@ -104,9 +108,12 @@ var imgproxySays = map[string][]peer{
 	},
 	// There "crop:100:200:nowe:300:400" is the area of 100 x 200 from 300, 400 on.
 	"https://docs.imgproxy.net/usage/processing#crop-aspect-ratio": {
+		says(wh(800, 600), "c:100:200:nowe:300:400/car:1:1", wh(200, 200), at(300, 400, 200, 200)),
+		says(wh(800, 600), "c:200:100:nowe/car:1", wh(100, 100), at(0, 0, 100, 100)),
 		says(wh(800, 600), "crop:100:200:nowe:300:400", wh(100, 200), at(300, 400, 100, 200)),
 	},
 	"https://docs.imgproxy.net/usage/processing#padding": {
+		says(wh(400, 300), "w:200/pd:10:20:30:40/bg:0000ff", wh(260, 190)).on(at(40, 10, 200, 150)),
 		says(wh(800, 1600), "rs:fill:100:200/pd:10/bg:0000ff", wh(120, 220)).on(at(10, 10, 100, 200)),
 		says(wh(800, 1600), "rs:fill:100:200/pd:10/dpr:2/bg:0000ff", wh(240, 440)).on(at(20, 20, 200, 400)),
 	},
@@ -166,6 +173,7 @@ var thumborSays = map[string][]peer{
 	"https://thumbor.readthedocs.io/en/latest/no_upscale.html": {
 		says(wh(300, 200), "600x400/filters:no_upscale()", wh(300, 200)),
 		says(wh(300, 200), "600x400", wh(600, 400)),
+		says(wh(300, 200), "600x100/filters:no_upscale()", wh(300, 100), at(0, 50, 300, 100)),
 	},
 	"https://thumbor.readthedocs.io/en/latest/proportion.html": {
 		says(wh(800, 600), "300x300/filters:proportion(0.5)", wh(150, 150), at(100, 0, 600, 600)),
@@ -186,6 +194,9 @@ var thumborSays = map[string][]peer{
 		says(wh(800, 600), "0.25x0.5:0.75x1.0", wh(400, 300), at(200, 300, 400, 300)),
 		says(wh(800, 800), "fit-in/200x150/filters:fill(blue)", wh(200, 150)).on(at(25, 0, 150, 150)),
 		says(wh(800, 600), "stretch/200x300", wh(200, 300)),
+		says(wh(100, 80), "fit-in/200x150/filters:fill(blue)", wh(200, 150)).on(at(50, 35, 100, 80)),
+		says(wh(800, 600), "400x300/5x10:15x20/filters:fill(blue)", wh(420, 330)).on(at(5, 10, 400, 300)),
+		says(wh(800, 600), "400x300/filters:crop(10,20,200,150)", wh(200, 150), at(20, 40, 400, 300)),
 	},
 }
 

@@ -95,7 +95,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 	}
 	mux.HandleFunc("/", rest.NotFound)
 
-	old, err := compatible(cfg, images, fly)
+	old, err := compatible(cfg, images, fly, http.HandlerFunc(down.Original))
 	if err != nil {
 		return nil, err
 	}

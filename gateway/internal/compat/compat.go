@@ -24,6 +24,8 @@ type Address struct {
 	Filename   string
 	Attachment bool
 	Until      time.Time // when the address expires; zero is never
+	// Original asks for the original as it is, whatever Options say.
+	Original bool
 }
 
 // Dialect reads paths, as they are escaped in the request and without what the handler's own prefix is. It fails with fault.Denied where a
@@ -39,7 +41,9 @@ type Handler struct {
 	Sources Sources
 	Images  imagev1.ImagesService
 	Fly     *onthefly.Handler
-	Timeout time.Duration // for asking how large an image is
+	// Original serves the original of the image that the request's path value "id" names.
+	Original http.Handler
+	Timeout  time.Duration // for asking how large an image is
 }
 
 // Mine reports whether a request is one for this handler. It comes before any router: sources hold "//", which routers clean away.
@@ -47,7 +51,20 @@ func (h *Handler) Mine(r *http.Request) bool { return strings.HasPrefix(r.URL.Pa
 
 // ServeHTTP translates, and has the result made.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	request, err := h.translate(r)
+	a, err := h.Dialect.Read(strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(h.Prefix, "/")))
+	var image string
+	if err == nil {
+		image, err = h.Sources.Find(a.Source)
+	}
+	if err == nil && a.Original {
+		r.SetPathValue("id", image)
+		h.Original.ServeHTTP(w, r)
+		return
+	}
+	var request onthefly.Request
+	if err == nil {
+		request, err = h.translate(r, a, image)
+	}
 	if err != nil {
 		problem.Write(w, r, err)
 		return
@@ -55,16 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Fly.Serve(w, r, request)
 }
 
-func (h *Handler) translate(r *http.Request) (onthefly.Request, error) {
-	path := strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(h.Prefix, "/"))
-	a, err := h.Dialect.Read(path)
-	if err != nil {
-		return onthefly.Request{}, err
-	}
-	image, err := h.Sources.Find(a.Source)
-	if err != nil {
-		return onthefly.Request{}, err
-	}
+func (h *Handler) translate(r *http.Request, a Address, image string) (onthefly.Request, error) {
 	options, err := a.Options(Size{})
 	if errors.Is(err, ErrUnmeasured) {
 		ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)

@@ -4,10 +4,20 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"hash"
+	"net/url"
 	"strings"
 
 	"calotype/kit/fault"
 )
+
+// Split takes a path apart, which begins with a slash: the signature, and what it is of, as it stands there and unescaped.
+func Split(path string) (signature, rest, plain string, err error) {
+	signature, rest, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if plain, err = url.PathUnescape(rest); err != nil {
+		err = Wrong("the path is not escaped as paths are: %v", err)
+	}
+	return signature, rest, plain, err
+}
 
 // Verify checks a signature in base64url, padded or not, of a text by HMAC. Without a key every signature does.
 func Verify(algorithm func() hash.Hash, key []byte, signature string, texts ...string) error {

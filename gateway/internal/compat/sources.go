@@ -29,7 +29,7 @@ func ReadSources(path string) (Sources, error) {
 			continue
 		}
 		at := strings.LastIndexAny(line, " \t")
-		if at < 0 || !isImage(line[at+1:]) {
+		if at < 0 || !IsImage(line[at+1:]) {
 			return nil, fmt.Errorf(`%s, line %d: it is not "address image", as "https://example.com/a.jpg img_01JC..." is`, path, n)
 		}
 		s[strings.TrimSpace(line[:at])] = line[at+1:]
@@ -50,11 +50,12 @@ func (s Sources) Find(source string) (image string, err error) {
 		path = u.Path
 	}
 	image, _, _ = strings.Cut(path[strings.LastIndexByte(path, '/')+1:], ".")
-	if !isImage(image) {
+	if !IsImage(image) {
 		return "", fault.New(fault.NotFound, "SOURCE_UNKNOWN",
 			"nothing is fetched from elsewhere, and %.200q is no image of this service: its last part is no image's id, and compat.sources does not list it", source)
 	}
 	return image, nil
 }
 
-func isImage(id string) bool { return strings.HasPrefix(id, "img_") }
+// IsImage reports whether a text has the form of an image's identifier.
+func IsImage(id string) bool { return strings.HasPrefix(id, "img_") }

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -53,6 +54,20 @@ func (s *Steps) Encode(format string, quality, bytes int) {
 
 // Named gives an option with a number.
 func Named(key string, n int) string { return key + "_" + strconv.Itoa(n) }
+
+// Part writes a part of the whole, which has a point.
+func Part(f float64) string {
+	text := Decimal(f)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
+}
+
+// Text gives the l_ of a text in a font of one word.
+func Text(font string, size int, style, text string) string {
+	return fmt.Sprintf("l_text:%s_%d%s:b64:%s", font, size, style, base64.RawURLEncoding.EncodeToString([]byte(text)))
+}
 
 // Decimal writes a number with the digits that options have.
 func Decimal(f float64) string {
@@ -160,21 +175,67 @@ func (s *Steps) Crop(w, h int, place ...string) {
 	s.sized(w, h)
 }
 
-// Canvas puts the picture on a larger one without resizing it. It fails where none of its sides is the canvas': pad would enlarge it.
+// Cut cuts out what of a rectangle lies in the picture.
+func (s *Steps) Cut(x, y, w, h int) {
+	if s.Width > 0 {
+		x, y = min(x, s.Width-1), min(y, s.Height-1)
+		w, h = min(w, s.Width-x), min(h, s.Height-y)
+	}
+	if s.Size != (Size{w, h}) {
+		s.Add(append(sides("c_crop", w, h), Named("x", x), Named("y", y))...)
+		s.sized(w, h)
+	}
+}
+
+// LimitFill covers a width and a height as Fill does, without enlarging; what is smaller one way stays so.
+func (s *Steps) LimitFill(w, h int, place ...string) {
+	s.Add(append(sides("c_lfill", w, h), place...)...)
+	if s.Width > 0 {
+		by := min(1, max(float64(w)/float64(s.Width), float64(h)/float64(s.Height)))
+		s.Size = Size{min(w, Whole(float64(s.Width)*by)), min(h, Whole(float64(s.Height)*by))}
+	}
+}
+
+// Pad brings to within a width and a height and fills the rest; mode says whether it may enlarge.
+func (s *Steps) Pad(mode string, w, h int, place ...string) {
+	s.Add(append(sides(mode, w, h), place...)...)
+	s.sized(w, h)
+}
+
+// Canvas puts the picture on a larger one without resizing it; place says where, as with Fill, and on what.
 func (s *Steps) Canvas(w, h int, place ...string) error {
 	if _, _, err := s.Measured(); err != nil {
 		return err
 	}
-	w, h = max(w, s.Width), max(h, s.Height)
-	switch {
-	case s.Size == (Size{w, h}):
+	if w, h = max(w, s.Width), max(h, s.Height); s.Size == (Size{w, h}) {
 		return nil
-	case s.Width != w && s.Height != h:
-		return Refuse("the picture is smaller than %d x %d both ways; to fill around it without enlarging it", w, h)
 	}
-	s.Add(append(sides("c_pad", w, h), place...)...)
-	s.sized(w, h)
+	s.Pad("c_lpad", w, h, place...)
 	return nil
+}
+
+// Surround puts a ground around the picture, so many pixels above, to the right, below and to the left.
+func (s *Steps) Surround(top, right, bottom, left int, ink string) error {
+	if top == right && top == bottom && top == left {
+		if top > 0 {
+			s.Add(Named("bo", top) + "px_solid_" + ink)
+		}
+		if s.Width > 0 {
+			s.Width, s.Height = s.Width+2*top, s.Height+2*top
+		}
+		return nil
+	}
+	if _, _, err := s.Measured(); err != nil {
+		return err
+	}
+	place := []string{"g_north_west"}
+	if left > 0 {
+		place = append(place, Named("x", left))
+	}
+	if top > 0 {
+		place = append(place, Named("y", top))
+	}
+	return s.Canvas(s.Width+left+right, s.Height+top+bottom, append(place, "b_"+ink)...)
 }
 
 func (s *Steps) sized(w, h int) {

@@ -33,7 +33,10 @@ func (o pipeline) translate(s *compat.Steps) error {
 	if err := o.extended(s, density); err != nil {
 		return err
 	}
-	return o.pad(s, density)
+	if err := o.pad(s, density); err != nil {
+		return err
+	}
+	return o.watermark.add(s, density)
 }
 
 // cut is imgproxy's crop, which comes before the size.
@@ -50,7 +53,26 @@ func (o pipeline) cut(s *compat.Steps) error {
 		}
 		w, h = part(w, all), part(h, high)
 	}
+	if o.cropAspect > 0 {
+		all, high, err := s.Measured()
+		if err != nil {
+			return err
+		}
+		w, h = o.corrected(w, h, all, high)
+	}
 	return g.crop(s, compat.Whole(w), compat.Whole(h), 1)
+}
+
+// corrected brings a part of a picture to an aspect ratio, by making it smaller, or where that is asked for larger, as far as the
+// picture goes.
+func (o pipeline) corrected(w, h, wide, high float64) (float64, float64) {
+	if (w > h*o.cropAspect) == o.cropEnlarge {
+		h = w / o.cropAspect
+	} else {
+		w = h * o.cropAspect
+	}
+	by := min(1, wide/w, high/h)
+	return w * by, h * by
 }
 
 // part reads a length that may be a part of the whole, or all of it.
@@ -70,7 +92,7 @@ func (o pipeline) resize(s *compat.Steps) (density float64, err error) {
 	plain := o.minWidth == 0 && o.minHeight == 0 && zoomX == 1 && zoomY == 1
 	w, h := whole(o.width*dpr), whole(o.height*dpr)
 	one := (o.width == 0) != (o.height == 0)
-	extends := o.extend.on || len(o.padding) > 0 // they need to know the density
+	extends := o.extend.on || len(o.padding) > 0 || o.watermark.x != 0 || o.watermark.y != 0 // they need to know the density
 	switch {
 	case o.width == 0 && o.height == 0 && plain && dpr == 1:
 		return 1, nil
@@ -82,6 +104,9 @@ func (o pipeline) resize(s *compat.Steps) (density float64, err error) {
 		return dpr, nil
 	case plain && o.enlarge && o.width > 0 && o.height > 0 && (o.kind == "fill" || o.kind == "fill-down") && o.gravity.centred():
 		s.Fill(w, h, o.gravity.place()...)
+		return dpr, nil
+	case plain && !o.enlarge && o.width > 0 && o.height > 0 && o.kind == "fill" && dpr == 1 && o.gravity.centred():
+		s.LimitFill(w, h, o.gravity.place()...)
 		return dpr, nil
 	}
 	return o.measured(s, dpr, zoomX, zoomY)
@@ -168,15 +193,12 @@ func (o pipeline) extended(s *compat.Steps, density float64) error {
 		if err != nil {
 			return err
 		}
-		if !c.at.centred() {
-			return compat.Refuse("imgproxy's extend with an offset")
-		}
 		w, h := o.width*or(o.zoomX)*density, o.height*or(o.zoomY)*density
 		if c.aspect {
 			by := max(wide/w, high/h)
 			w, h = w*by, h*by
 		}
-		place := c.at.place()
+		place := c.at.shifted(wide, high, density)
 		if o.background != "" {
 			place = append(place, "b_"+o.background)
 		}
@@ -188,23 +210,36 @@ func (o pipeline) extended(s *compat.Steps, density float64) error {
 }
 
 func (o pipeline) pad(s *compat.Steps, density float64) error {
-	if len(o.padding) == 0 || o.padding[0] == 0 && o.padding[1] == 0 && o.padding[2] == 0 && o.padding[3] == 0 {
+	if len(o.padding) == 0 {
 		return nil
-	}
-	n := o.padding[0]
-	if n != o.padding[1] || n != o.padding[2] || n != o.padding[3] {
-		return compat.Refuse("imgproxy's padding that is not the same on all sides")
 	}
 	ink := "transparent"
 	if o.background != "" {
 		ink = o.background
 	}
-	n = whole(float64(n) * density)
-	s.Add(compat.Named("bo", n) + "px_solid_" + ink)
-	if s.Width > 0 {
-		s.Width, s.Height = s.Width+2*n, s.Height+2*n
+	var n [4]int
+	for i, side := range o.padding {
+		n[i] = whole(float64(side) * density)
 	}
-	return nil
+	return s.Surround(n[0], n[1], n[2], n[3], ink)
+}
+
+// shifted says a place with its offset: pixels, or parts of the picture.
+func (g gravity) shifted(wide, high, density float64) []string {
+	place := gravity{kind: g.kind}.place()
+	for _, by := range []struct {
+		key          string
+		offset, side float64
+	}{{"x", g.x, wide}, {"y", g.y, high}} {
+		n := by.offset * density
+		if math.Abs(by.offset) < 1 {
+			n = by.offset * by.side
+		}
+		if n := int(math.Round(n)); n != 0 {
+			place = append(place, compat.Named(by.key, n))
+		}
+	}
+	return place
 }
 
 // centred reports whether the place is one that Calotype has, without an offset.
@@ -218,7 +253,7 @@ func (g gravity) place() []string {
 	case "sm":
 		return []string{"g_auto"}
 	case "fp":
-		return []string{"g_xy_center", "x_" + fraction(g.x), "y_" + fraction(g.y)}
+		return []string{"g_xy_center", "x_" + compat.Part(g.x), "y_" + compat.Part(g.y)}
 	}
 	return []string{"g_" + compass[g.kind]}
 }
@@ -254,15 +289,6 @@ func offset(by, whole, length, density float64, first, last bool) int {
 		from = whole - length - by
 	}
 	return int(math.Round(max(0, min(from, whole-length))))
-}
-
-// fraction writes a part of the whole, which has a point.
-func fraction(f float64) string {
-	text := compat.Decimal(f)
-	if !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
 }
 
 func or(f float64) float64 {

@@ -22,6 +22,11 @@ type Reader struct {
 	Unsigned bool
 	// Presets are options by name; that of "default" comes before all others.
 	Presets map[string]string
+	// Find gives the image that stands for a source, for watermarks with addresses of their own.
+	Find func(source string) (image string, err error)
+	// Watermark is the image that the option watermark puts upon pictures, Opacity how much of it shows where the option says 1.
+	Watermark string
+	Opacity   float64
 	// Now is the time, for addresses that expire.
 	Now func() time.Time
 }
@@ -31,15 +36,14 @@ type Key struct{ Key, Salt []byte }
 
 // Read takes a path apart, which begins with a slash.
 func (r Reader) Read(path string) (compat.Address, error) {
-	signature, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	plain, err := url.PathUnescape(rest)
+	signature, rest, plain, err := compat.Split(path)
 	if err != nil {
-		return compat.Address{}, compat.Wrong("the path is not escaped as paths are: %v", err)
+		return compat.Address{}, err
 	}
 	if err := r.verify(signature, rest, plain); err != nil {
 		return compat.Address{}, err
 	}
-	p := &parser{presets: r.Presets, pipelines: []pipeline{{}}}
+	p := &parser{reader: r, pipelines: []pipeline{{}}}
 	if options, ok := r.Presets["default"]; ok {
 		if err := p.preset("default", options); err != nil {
 			return compat.Address{}, err
@@ -68,7 +72,10 @@ func (r Reader) Read(path string) (compat.Address, error) {
 			return a, fault.New(fault.NotFound, "ADDRESS_EXPIRED", "the address has expired")
 		}
 	}
-	a.Filename, a.Attachment = p.out.filename, p.out.attachment
+	a.Filename, a.Attachment, a.Original = p.out.filename, p.out.attachment, p.out.raw
+	if a.Original && (a.Filename != "" || a.Attachment || p.out.expires > 0) {
+		return a, compat.Refuse("imgproxy's raw with a filename, return_attachment or expires")
+	}
 	a.Options = p.translate
 	return a, nil
 }

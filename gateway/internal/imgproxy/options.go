@@ -29,10 +29,9 @@ var short = map[string]string{
 
 // missing has the options that Calotype does not do, or not in a way that would look the same.
 var missing = []string{
-	"resizing_algorithm", "objects_position", "crop_aspect_ratio", "background_alpha", "monochrome", "unsharp_masking", "blur_detections",
-	"draw_detections", "gradient", "watermark", "watermark_url", "watermark_text", "watermark_size", "watermark_rotate", "watermark_shadow",
-	"style", "dpi", "autoquality", "jpeg_options", "png_options", "webp_options", "video_thumbnail_second", "video_thumbnail_keyframes",
-	"video_thumbnail_tile", "video_thumbnail_animation", "fallback_image_url", "skip_processing", "raw", "max_src_resolution",
+	"resizing_algorithm", "objects_position", "background_alpha", "monochrome", "unsharp_masking", "blur_detections", "draw_detections",
+	"watermark_shadow", "style", "dpi", "autoquality", "video_thumbnail_second", "video_thumbnail_keyframes",
+	"video_thumbnail_tile", "video_thumbnail_animation", "fallback_image_url", "skip_processing", "max_src_resolution",
 	"max_src_file_size", "max_animation_frames", "max_animation_frame_resolution", "max_result_dimension",
 }
 
@@ -40,10 +39,11 @@ var missing = []string{
 type reading func(*parser, *args) error
 
 // options has how each option is read. It is a function because presets hold options.
-func options(name string) (reading, bool) {
-	read, ok := geometric[name]
-	if !ok {
-		read, ok = pictorial[name]
+func options(name string) (read reading, ok bool) {
+	for _, some := range []map[string]reading{geometric, pictorial, marking, encoding} {
+		if read, ok = some[name]; ok {
+			break
+		}
 	}
 	if name == "preset" {
 		return presets, true
@@ -76,6 +76,10 @@ var geometric = map[string]reading{
 			c.at = a.gravity(2, true)
 		}
 		p.now().crop = &c
+		return nil
+	},
+	"crop_aspect_ratio": func(p *parser, a *args) error {
+		p.now().cropAspect, p.now().cropEnlarge = a.number(0, 0, 0, 1000), a.truth(1, false)
 		return nil
 	},
 	"trim": func(p *parser, a *args) error {
@@ -161,6 +165,7 @@ var pictorial = map[string]reading{
 		p.now().effects.tint, p.now().effects.ink = share(a.number(0, 0, 0, 1)), a.color(1, "000000")
 		return nil
 	},
+	"gradient": gradient,
 	"blur":     func(p *parser, a *args) error { p.now().effects.blur = a.number(0, 0, 0, 1000); return nil },
 	"sharpen":  func(p *parser, a *args) error { p.now().effects.sharpen = a.number(0, 0, 0, 1000); return nil },
 	"pixelate": func(p *parser, a *args) error { p.now().effects.pixelate = a.integer(0, 0, 0, 1000); return nil },
@@ -171,10 +176,12 @@ var pictorial = map[string]reading{
 		p.out.profile = true
 		return nil
 	},
-	"keep_copyright": refuseTrue, "enforce_thumbnail": refuseTrue,
-	"quality":        func(p *parser, a *args) error { p.out.quality = a.integer(0, 0, 0, 100); return nil },
-	"format_quality": formatQuality,
-	"max_bytes":      func(p *parser, a *args) error { p.out.maxBytes = a.integer(0, 0, 0, 1<<30); return nil },
+	"keep_copyright":    func(p *parser, a *args) error { p.out.keepCopyright = a.truth(0, true); return nil },
+	"enforce_thumbnail": refuseTrue,
+	"raw":               func(p *parser, a *args) error { p.out.raw = a.truth(0, false); return nil },
+	"quality":           func(p *parser, a *args) error { p.out.quality = a.integer(0, 0, 0, 100); return nil },
+	"format_quality":    formatQuality,
+	"max_bytes":         func(p *parser, a *args) error { p.out.maxBytes = a.integer(0, 0, 0, 1<<30); return nil },
 	"format": func(p *parser, a *args) error {
 		if p.out.format = a.at(0); p.out.format == "best" {
 			p.out.format = "auto"

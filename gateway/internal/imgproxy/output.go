@@ -16,6 +16,7 @@ type effects struct {
 	dark, light, ink     string
 	blur, sharpen        float64
 	pixelate             int
+	gradient             string
 }
 
 // output is how the result is encoded and answered.
@@ -29,7 +30,9 @@ type output struct {
 	still                 bool
 	expires               int64
 	filename              string
-	attachment            bool
+	attachment, raw       bool
+	keepCopyright         bool
+	encoders              map[string][]string // flags that a format's own options ask for
 }
 
 func share(f float64) int { return int(math.Round(100 * f)) }
@@ -91,6 +94,9 @@ func (e effects) add(s *compat.Steps) error {
 	if e.tint > 0 {
 		s.Add(fmt.Sprintf("e_tint:%d:%s", e.tint, e.ink))
 	}
+	if e.gradient != "" {
+		s.Add(e.gradient)
+	}
 	return nil
 }
 
@@ -130,9 +136,15 @@ func (o output) add(s *compat.Steps) error {
 		if o.profile && !o.keepProfile {
 			flags = append(flags, "strip_profile")
 		}
+	} else if o.keepCopyright {
+		return compat.Refuse("imgproxy's keep_copyright:1 without strip_metadata:0")
 	} else if o.keepProfile {
 		return compat.Refuse("imgproxy's strip_color_profile:0 without strip_metadata:0")
 	}
+	if len(o.encoders) > 0 && (o.format == "" || o.format == "auto") {
+		return compat.Refuse("imgproxy's options of an encoder without a format")
+	}
+	flags = append(flags, o.encoders[spelled(o.format)]...)
 	if len(flags) > 0 {
 		s.Output("fl_" + strings.Join(flags, "."))
 	}

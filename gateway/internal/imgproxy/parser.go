@@ -39,6 +39,9 @@ type pipeline struct {
 	flipX, flipY         bool
 	effects              effects
 	background           string
+	watermark            watermark
+	cropAspect           float64 // of its width to its height
+	cropEnlarge          bool
 }
 
 type crop struct {
@@ -48,7 +51,7 @@ type crop struct {
 
 // parser collects the options of a path.
 type parser struct {
-	presets   map[string]string
+	reader    Reader
 	within    int // presets that stand in presets
 	pipelines []pipeline
 	out       output
@@ -98,9 +101,9 @@ func (p *parser) preset(name, text string) error {
 
 func presets(p *parser, a *args) error {
 	for _, name := range a.values {
-		text, ok := p.presets[name]
+		text, ok := p.reader.Presets[name]
 		if !ok {
-			return compat.Wrong("there is no preset %.40q; compat.imgproxy.presets has %s", name, strings.Join(slices.Sorted(maps.Keys(p.presets)), ", "))
+			return compat.Wrong("there is no preset %.40q; compat.imgproxy.presets has %s", name, strings.Join(slices.Sorted(maps.Keys(p.reader.Presets)), ", "))
 		}
 		if err := p.preset(name, text); err != nil {
 			return err

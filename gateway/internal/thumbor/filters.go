@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"calotype/gateway/internal/compat"
 )
@@ -66,12 +67,16 @@ func cutClosing(text string) (inside, after string, ok bool) {
 	return "", "", false
 }
 
+func (f filter) at(i int) string {
+	if i < len(f.args) {
+		return f.args[i]
+	}
+	return ""
+}
+
 // number reads an argument within bounds.
 func (f filter) number(i int, least, most float64) (float64, error) {
-	text := ""
-	if i < len(f.args) {
-		text = f.args[i]
-	}
+	text := f.at(i)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) || n < least || n > most {
 		return 0, compat.Wrong("%s(%.80s): %q is no number within %g..%g", f.name, strings.Join(f.args, ","), text, least, most)
@@ -115,19 +120,54 @@ func (q *request) filter(f filter) (err error) {
 		q.page = int(n)
 	case "cover":
 		q.page = 1
-	case "strip_exif", "strip_icc": // always done
+	case "strip_exif", "strip_icc", "preview": // always done, and nothing is stored
+	case "max_frames":
+		var n float64
+		if n, err = f.number(0, 1, 10000); err == nil && n != 1 {
+			return compat.Refuse("max_frames() of more than 1")
+		}
+		q.page = 1
+	case "to_colorspace":
+		switch space := strings.ToLower(f.at(0)); space {
+		case "", "srgb":
+		case "p3":
+			q.space = "p3"
+		default:
+			return compat.Refuse("to_colorspace(%.40s)", space)
+		}
+	case "raw":
+		q.raw = true
+	case "attachment":
+		q.attachment, q.filename = true, f.at(0)
+	case "expire":
+		var n float64
+		n, err = f.number(0, 1, 1e15)
+		q.until = time.UnixMilli(int64(n))
 	default:
 		return q.effect(f)
 	}
 	return err
 }
 
+// does notes a step that depends on nothing.
+func (q *request) does(options ...string) {
+	q.effects = append(q.effects, func(s *compat.Steps) error { s.Add(options...); return nil })
+}
+
 // effect notes a filter that changes pixels where they are.
 func (q *request) effect(f filter) error {
-	add := func(word string, n float64) { q.effects = append(q.effects, "e_"+word+":"+compat.Decimal(n)) }
+	add := func(word string, n float64) { q.does("e_" + word + ":" + compat.Decimal(n)) }
 	switch f.name {
+	case "watermark":
+		return q.watermark(f)
+	case "text":
+		return q.text(f)
+	case "label":
+		return q.label(f)
+	case "crop":
+		return q.crop(f)
 	case "grayscale":
-		q.effects = append(q.effects, "e_grayscale")
+		q.does("e_grayscale")
 	case "brightness", "contrast", "saturation":
 		n, err := f.number(0, -100, 100)
 		if err != nil {
@@ -164,7 +204,7 @@ func (q *request) effect(f filter) error {
 			return compat.Refuse("thumbor's rotate by %g degrees", n)
 		}
 		if n = math.Mod(360-math.Mod(n, 360), 360); n != 0 { // thumbor turns to the left
-			q.effects = append(q.effects, compat.Named("a", int(n)))
+			q.effects = append(q.effects, func(s *compat.Steps) error { s.Rotate(int(n)); return nil })
 		}
 	case "round_corner":
 		return q.corners(f)
@@ -186,7 +226,7 @@ func (q *request) corners(f filter) error {
 	if err != nil || r == 0 {
 		return err
 	}
-	q.effects = append(q.effects, compat.Named("r", int(r)))
+	q.does(compat.Named("r", int(r)))
 	switch {
 	case len(f.args) >= 4:
 		var c [3]float64
@@ -208,10 +248,7 @@ func (q *request) corners(f filter) error {
 
 // color reads a colour; "none" is imagor's word for a transparent one.
 func (f filter) color(i int) (string, error) {
-	text := ""
-	if i < len(f.args) {
-		text = strings.ToLower(strings.TrimPrefix(f.args[i], "#"))
-	}
+	text := strings.ToLower(strings.TrimPrefix(f.at(i), "#"))
 	if named, ok := names[text]; ok {
 		return named, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"calotype/gateway/internal/compat"
 )
@@ -26,11 +27,19 @@ type request struct {
 	focal              *focal
 	fill               string // a colour, "blurred" or nothing
 	ground             string // what shows through
-	effects            []string
+	effects            []effect
+	space              string
+	filename           string
+	attachment, raw    bool
+	until              time.Time
+	reader             Reader
 	format             string
 	quality, maxBytes  int
 	page               int
 }
+
+// effect adds the steps of a filter.
+type effect func(*compat.Steps) error
 
 // focal is the middle of what is to be kept: pixels of the image, or parts of it.
 type focal struct {
@@ -57,8 +66,13 @@ func (q *request) translate(size compat.Size) (string, error) {
 	if err := q.pad(s); err != nil {
 		return "", err
 	}
-	for _, e := range q.effects {
-		s.Add(e)
+	for _, add := range q.effects {
+		if err := add(s); err != nil {
+			return "", err
+		}
+	}
+	if q.space != "" {
+		s.Output("cs_" + q.space)
 	}
 	if q.ground != "" {
 		s.Output("b_" + q.ground)
@@ -126,22 +140,33 @@ func (q *request) resize(s *compat.Steps, left, top float64) error {
 	switch {
 	case q.fit && (q.adaptive || q.full):
 		return q.measured(s, w, h)
+	case q.fit && q.fill != "" && w > 0 && h > 0:
+		mode := "c_lpad"
+		if q.upscale {
+			mode = "c_pad"
+		}
+		s.Pad(mode, w, h, "b_"+q.fill)
+		return nil
 	case q.fit:
 		s.Within(w, h, q.upscale)
-		return q.filled(s, w, h)
+		return nil
 	case w == 0 || h == 0:
 		s.Within(w, h, !q.noUpscale)
 		return nil
 	}
-	if q.noUpscale {
+	if q.stretch && q.noUpscale {
 		wide, high, err := s.Measured()
 		if err != nil {
 			return err
 		}
 		w, h = min(w, int(wide)), min(h, int(high))
 	}
-	if q.stretch {
+	switch {
+	case q.stretch:
 		s.Scale(w, h)
+		return nil
+	case q.noUpscale:
+		s.LimitFill(w, h, q.place(left, top)...)
 		return nil
 	}
 	s.Fill(w, h, q.place(left, top)...)
@@ -196,7 +221,7 @@ func (q *request) place(left, top float64) []string {
 	case q.focal != nil && q.focal.pixels:
 		return []string{"g_xy_center", compat.Named("x", max(0, int(q.focal.x-left))), compat.Named("y", max(0, int(q.focal.y-top)))}
 	case q.focal != nil:
-		return []string{"g_xy_center", "x_" + fraction(q.focal.x), "y_" + fraction(q.focal.y)}
+		return []string{"g_xy_center", "x_" + compat.Part(q.focal.x), "y_" + compat.Part(q.focal.y)}
 	case q.smart:
 		return []string{"g_auto"}
 	}
@@ -213,20 +238,18 @@ func (q *request) pad(s *compat.Steps) error {
 	if q.margins == nil {
 		return nil
 	}
-	n := q.margins[0]
-	for _, m := range q.margins[1:] {
-		if m != n && m != "" {
-			return compat.Refuse("padding that is not the same on all sides")
+	var n [4]int // left, top, right, bottom
+	for i, m := range q.margins {
+		if m == "" {
+			m = q.margins[i-2]
 		}
+		n[i], _ = strconv.Atoi(m)
 	}
 	ink := q.fill
 	if ink == "" || ink == "blurred" {
 		ink = "transparent"
 	}
-	if width, _ := strconv.Atoi(n); width > 0 {
-		s.Add(compat.Named("bo", width) + "px_solid_" + ink)
-	}
-	return nil
+	return s.Surround(n[1], n[2], n[3], n[0], ink)
 }
 
 // focus reads focal(AxB:CxD), whose middle counts, and imagor's focal(X,Y).
@@ -263,13 +286,4 @@ func (q *request) filling(f filter) (err error) {
 		q.ground = q.fill
 	}
 	return err
-}
-
-// fraction writes a part of the whole, which has a point.
-func fraction(f float64) string {
-	text := compat.Decimal(f)
-	if !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"calotype/gateway/internal/compat"
 	"calotype/kit/fault"
@@ -21,6 +22,10 @@ type Reader struct {
 	Key []byte
 	// Unsigned lets "unsafe" stand in a signature's place although there is a key.
 	Unsigned bool
+	// Find gives the image that stands for a source, for watermarks.
+	Find func(source string) (image string, err error)
+	// Now is the time, for addresses that expire.
+	Now func() time.Time
 }
 
 // The parts of a path, in their order; each may be missing.
@@ -34,20 +39,26 @@ var (
 
 // Read takes a path apart, which begins with a slash.
 func (r Reader) Read(path string) (compat.Address, error) {
-	signature, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	plain, err := url.PathUnescape(rest)
+	signature, rest, plain, err := compat.Split(path)
 	if err != nil {
-		return compat.Address{}, compat.Wrong("the path is not escaped as paths are: %v", err)
+		return compat.Address{}, err
 	}
 	if err := r.verify(signature, rest, plain); err != nil {
 		return compat.Address{}, err
 	}
-	var q request
+	q := request{reader: r}
 	source, err := q.read(strings.Split(rest, "/"))
 	if err != nil {
 		return compat.Address{}, err
 	}
-	return compat.Address{Source: source, Options: q.translate}, nil
+	a := compat.Address{Source: source, Options: q.translate, Filename: q.filename, Attachment: q.attachment, Until: q.until, Original: q.raw}
+	switch {
+	case q.raw && (q.attachment || !q.until.IsZero()):
+		return a, compat.Refuse("raw() with attachment() or expire()")
+	case !q.until.IsZero() && r.Now().After(q.until):
+		return a, fault.New(fault.NotFound, "ADDRESS_EXPIRED", "the address has expired")
+	}
+	return a, nil
 }
 
 func (r Reader) verify(signature, rest, plain string) error {
