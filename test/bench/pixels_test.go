@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +36,12 @@ func BenchmarkServers(b *testing.B) {
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "calotype/cmd/calotype").CombinedOutput(); err != nil {
 		b.Fatalf("build calotype: %v\n%s", err, out)
 	}
+	besideSharp(b, "calotype", func(files map[string][]string, env ...string) *suite { return newSuite(b, program, files, env...) })
+}
+
+// besideSharp compares two of a kind of Calotype, which differ in that one keeps originals in its worker's memory.
+func besideSharp(b *testing.B, name string, start func(files map[string][]string, env ...string) *suite) {
+	b.Helper()
 	tasks := append(pixels.Tasks(), pixels.Set())
 	files := map[string][]string{}
 	for _, t := range tasks {
@@ -43,8 +51,7 @@ func BenchmarkServers(b *testing.B) {
 	for kind, list := range files {
 		sharp[kind] = pixels.NewSharp(b, filepath.Dir(list[0]))
 	}
-	cold := newSuite(b, program, files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0")
-	hot := newSuite(b, program, files)
+	cold, hot := start(files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0"), start(files)
 	ours, theirs := pixels.NewBare(b, ""), pixels.NewBare(b, sharp["photo"].Library)
 	mine, other := "bare libvips "+ours.Version, "bare libvips "+theirs.Version
 	alone := func(bare *pixels.Bare) func(testing.TB, pixels.Task, int) pixels.Lap {
@@ -69,26 +76,26 @@ func BenchmarkServers(b *testing.B) {
 		}},
 		pixels.Contender{Name: other, Turn: alone(theirs)},
 		pixels.Contender{Name: mine, Turn: alone(ours)},
-		pixels.Contender{Name: "calotype, originals stored", On: mine, Turn: cold.turn},
-		pixels.Contender{Name: "calotype, originals kept", On: mine, Turn: hot.turn},
+		pixels.Contender{Name: name + ", originals stored", On: mine, Turn: cold.turn},
+		pixels.Contender{Name: name + ", originals kept", On: mine, Turn: hot.turn},
 	)
 	for kind, s := range sharp {
 		pixels.Say("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
 	}
-	pixels.Say("most memory: calotype, all services in one process: originals stored %d MB, kept %d MB", pixels.Peak(b, cold.Pid()), pixels.Peak(b, hot.Pid()))
+	pixels.Say("most memory, originals stored: %s\nmost memory, originals kept: %s", cold.peaks(b), hot.peaks(b))
 }
 
 func timeOf(tb testing.TB, pid int) func() time.Duration {
 	return func() time.Duration { return pixels.Used(tb, pid) }
 }
 
-// suite is a `calotype up` that has the originals.
+// suite is Calotype with the originals: one process, or several.
 type suite struct {
-	*servers.Process
-	base   string
-	worker imagev1.TransformerClient
-	images map[string][]*imagev1.Image // by kind, as the files are
-	asked  atomic.Int32
+	processes map[string]*servers.Process
+	base      string // of REST
+	worker    imagev1.TransformerClient
+	images    map[string][]*imagev1.Image // by kind, as the files are
+	asked     atomic.Int32
 }
 
 var (
@@ -98,8 +105,8 @@ var (
 
 func newSuite(b *testing.B, program string, files map[string][]string, env ...string) *suite {
 	b.Helper()
-	s := &suite{images: map[string][]*imagev1.Image{}}
-	s.Process = servers.Run(b, servers.Program{
+	s := &suite{}
+	s.processes = map[string]*servers.Process{"calotype up": servers.Run(b, servers.Program{
 		Path: program, Args: []string{"up", "--data", b.TempDir(), "--listen", "127.0.0.1:0"},
 		Env: append([]string{"CALOTYPE_RPC__LISTEN=127.0.0.1:0", "CALOTYPE_LOG__LEVEL=warn"}, env...),
 		Ready: func(_ context.Context, p *servers.Process) error {
@@ -108,17 +115,48 @@ func newSuite(b *testing.B, program string, files map[string][]string, env ...st
 				return errors.New("it has not said that it is up")
 			}
 			s.base = rest[1]
-			conn, err := grpc.NewClient(worker[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
-			s.worker = imagev1.NewTransformerClient(conn)
-			return err
+			return s.reach(worker[1])
 		},
-	})
+	})}
+	s.keep(b, files)
+	return s
+}
+
+// reach connects to the worker at an address.
+func (s *suite) reach(worker string) error {
+	conn, err := grpc.NewClient(worker, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.worker = imagev1.NewTransformerClient(conn)
+	return err
+}
+
+// keep uploads the originals.
+func (s *suite) keep(b *testing.B, files map[string][]string) {
+	b.Helper()
+	s.images = map[string][]*imagev1.Image{}
 	for kind, list := range files {
 		for _, name := range list {
 			s.images[kind] = append(s.images[kind], s.upload(b, name))
 		}
 	}
-	return s
+}
+
+// used is the processor time of all processes, and of those below them.
+func (s *suite) used() (sum time.Duration) {
+	for _, p := range s.processes {
+		sum += cpu(p.Pid())
+	}
+	return sum
+}
+
+// peaks says how much memory each process had at most.
+func (s *suite) peaks(b *testing.B) string {
+	b.Helper()
+	var all []string
+	for name, p := range s.processes {
+		all = append(all, fmt.Sprintf("%s %d MB", name, pixels.Peak(b, p.Pid())))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }
 
 func (s *suite) upload(b *testing.B, name string) *imagev1.Image {
@@ -143,7 +181,7 @@ func (s *suite) upload(b *testing.B, name string) *imagev1.Image {
 // turn asks for single pictures by address, and for a set in one call to the worker.
 func (s *suite) turn(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 	images := s.images[t.Kind]
-	return pixels.Turn(tb, len(images), t.Rounds, callers, timeOf(tb, s.Pid()), func(file int) (int, int64, error) {
+	return pixels.Turn(tb, len(images), t.Rounds, callers, s.used, func(file int) (int, int64, error) {
 		if len(t.Shapes) == 1 {
 			n, err := fetch(tb.Context(), s.base+"/i/"+t.Shapes[0].Options+",b_"+s.paper()+"/"+images[file].GetId())
 			return 1, n, err
