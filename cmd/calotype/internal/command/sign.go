@@ -11,6 +11,7 @@ import (
 
 	gateway "calotype/gateway/app"
 	"calotype/kit/config"
+	image "calotype/services/image/app"
 )
 
 // sign makes signed addresses. Keys come from the same variables as the gateway's, or from a file, and never from a flag.
@@ -53,6 +54,9 @@ func (s *sign) run(paths []string) error {
 		return fmt.Errorf("the keys: %s", bad[0].Message)
 	}
 	for _, path := range paths {
+		if err := image.CheckAddress(strings.TrimPrefix(strings.TrimPrefix(path, "/i/"), "/")); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 		address, err := signing.Address(path, end)
 		if err != nil {
 			return err

@@ -74,8 +74,9 @@ func (p *parser) autoQuality(o option) {
 func (p *parser) maxBytes(o option) {
 	before := len(p.fields)
 	n := p.integer(o)
-	if len(p.fields) == before && n == 0 {
-		p.wrong(o, "0 is not within %d..%d", MinBytes, MostBytes)
+	if len(p.fields) == before && (n < MinBytes || n > MostBytes) { // here, too, so that it is told beside what else cannot be read
+		p.wrong(o, "%d is not within %d..%d", n, MinBytes, MostBytes)
+		return
 	}
 	p.v.Output.MaxBytes = int64(n)
 }

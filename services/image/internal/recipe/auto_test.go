@@ -32,6 +32,10 @@ func TestParseOfSearches(t *testing.T) {
 			t.Errorf("Parse(%q): %v; want one fault at %s with %q", text, err, want[0], want[1])
 		}
 	}
+	_, err := Parse("bytes_100,q_auto:god/e_blurr:3")
+	if e := fault.As(err); e == nil || len(e.Fields) != 3 {
+		t.Errorf("three faults at once: %v", err)
+	}
 	both := Variant{Output: Output{Quality: 80, AutoQuality: "god"}}
 	if fields := both.Check(); len(fields) != 2 || !strings.Contains(fields[0].Message, "best, good, eco, low") && !strings.Contains(fields[0].Message, `"good"`) {
 		t.Errorf("a wrong target beside a quality: %v", fields)

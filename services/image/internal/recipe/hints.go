@@ -34,6 +34,8 @@ const fallbackWidth = 1280
 type Fly struct {
 	Hints   Hints
 	Presets Catalog
+	// AnyPreset passes over t_, of whose presets nothing is known.
+	AnyPreset bool
 }
 
 // ParseFly reads options as Parse does, for one request: also dpr_auto and w_auto, and t_ for the variants of presets.

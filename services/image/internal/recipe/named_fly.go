@@ -25,6 +25,9 @@ func (p *parser) named(t part) {
 			return
 		}
 	}
+	if p.fly.AnyPreset {
+		return
+	}
 	v, wrong := p.fly.Presets.find(o.value)
 	if wrong != "" {
 		p.wrong(o, "%s", wrong)
