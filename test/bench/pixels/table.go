@@ -11,9 +11,6 @@ import (
 // turns is how often each is measured.
 const turns = 5
 
-// callersAtOnce are how many ask.
-var callersAtOnce = [...]int{1, 2, 8}
-
 // Lap is what one turn of a contender took.
 type Lap struct {
 	Pictures  int
@@ -56,7 +53,7 @@ func compare(b *testing.B, t Task, contenders []Contender) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "%s\n%2s  %-28s %10s %6s %9s %6s %8s %8s %6s %7s  %s\n", t.Name, "at", "", "pictures/s", "ratio", "CPU ms", "ratio", "p50 ms", "p99 ms", "ratio", "KB",
 		even(contenders))
-	for _, callers := range callersAtOnce {
+	for _, callers := range t.callers() {
 		laps := make([][]Lap, len(contenders))
 		for turn := range turns {
 			for i := range contenders { // who went first last time goes last

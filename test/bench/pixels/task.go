@@ -18,6 +18,7 @@ type Task struct {
 	Kind   string  // of the originals: a folder of the corpus
 	Shapes []Shape // several are one set
 	Rounds int     // through all originals in one turn
+	At     []int   // callers at once; nil is 1, 2 and 8
 }
 
 // Shape is one picture to make, in the words of everyone who makes it.
@@ -67,6 +68,13 @@ func Set() Task {
 	return Task{Name: "set of 6", Kind: "photo", Rounds: 1, Shapes: []Shape{
 		shape(320, 0, "jpeg"), shape(640, 0, "jpeg"), shape(960, 0, "jpeg"), shape(1280, 0, "jpeg"), shape(256, 256, "jpeg"), shape(64, 0, "webp"),
 	}}
+}
+
+func (t Task) callers() []int {
+	if t.At == nil {
+		return []int{1, 2, 8}
+	}
+	return t.At
 }
 
 // Originals lists the files of a kind: of the folder that TEST_CORPUS names, or of shared/corpus beside the checkout, or, where there is
