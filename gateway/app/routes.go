@@ -54,7 +54,7 @@ func newSite(leaving, late context.Context, cfg Config, host *boot.Host) (*site,
 
 	transcoded, up := &limited{}, &limited{}
 	limit := func(c Config) (func(), error) {
-		json, err := rest.New(rest.Config{MaxBody: int64(c.Limits.JSON), Methods: doc.Methods}, client)
+		json, err := rest.New(rest.Config{MaxBody: int64(c.Limits.JSON), Methods: doc.Methods, Kind: openapi.Kind}, client)
 		files := upload.New(upload.Config{Limit: int64(c.Limits.Upload), Timeout: t.Upload, Patience: t.Stall, Register: t.Request}, storage, images)
 		return func() { transcoded.set(json); up.set(files) }, err
 	}
@@ -119,7 +119,7 @@ func Transcoded(client *rpc.Client) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(rest.Config{MaxBody: int64(DefaultConfig().Limits.JSON), Methods: doc.Methods}, client)
+	return rest.New(rest.Config{MaxBody: int64(DefaultConfig().Limits.JSON), Methods: doc.Methods, Kind: openapi.Kind}, client)
 }
 
 // route names a request's route for traces, metrics and logs.

@@ -63,7 +63,7 @@ func routes(paths object) map[string][]route {
 			}
 		}
 		slices.Sort(rt.methods)
-		all[kind(template)] = append(all[kind(template)], rt)
+		all[Kind(template)] = append(all[Kind(template)], rt)
 	}
 	return all
 }
@@ -90,7 +90,7 @@ func (d *Document) find(path string) *route {
 	for s := range strings.SplitSeq(path, "/") {
 		segments = append(segments, s)
 	}
-	of := d.routes[kind(path)]
+	of := d.routes[Kind(path)]
 	for i := range of {
 		if of[i].matches(segments) {
 			return &of[i]
@@ -99,8 +99,8 @@ func (d *Document) find(path string) *route {
 	return nil
 }
 
-// kind is what a path is of, such as jobs: its first segment after the version, which every template has in plain words.
-func kind(path string) string {
+// Kind is what a path is of, such as jobs: its first segment after the version, which every template has in plain words.
+func Kind(path string) string {
 	path = strings.TrimPrefix(strings.TrimPrefix(path, "/v1"), "/")
 	if i := strings.IndexAny(path, "/:"); i >= 0 {
 		path = path[:i]

@@ -30,6 +30,8 @@ type Config struct {
 	MaxBody int64
 	// Methods gives the methods that a path takes, or none where there is no such path.
 	Methods func(path string) []string
+	// Kind gives what a path is of, such as jobs.
+	Kind func(path string) string
 }
 
 // New makes the handler of every transcoded route. It answers all other paths with a 404 problem.
@@ -95,11 +97,7 @@ type handler struct {
 }
 
 func (h *handler) mux(path string) *runtime.ServeMux {
-	of := strings.TrimPrefix(path, "/v1/")
-	if i := strings.IndexAny(of, "/:"); i >= 0 {
-		of = of[:i]
-	}
-	if m := h.muxes[of]; m != nil {
+	if m := h.muxes[h.cfg.Kind(path)]; m != nil {
 		return m
 	}
 	return h.muxes[""]

@@ -48,15 +48,17 @@ func (c goldenCase) bound() likeness.Gap {
 
 // elsewhere tells what of the grammar has no golden picture, and why.
 var elsewhere = map[string]string{
-	"f_auto": "a request's Accept header decides it",
-	"f_json": "it is no picture",
-	"f_jxl":  "TestJXLAndTIFF: it is read where it is allowed only",
-	"f_tiff": "TestJXLAndTIFF: to the bit",
-	"l":      "another image, or the machine's fonts, would be part of it: the tests of overlays look at every pixel",
-	"o":      "it goes with l_",
-	"co":     "it goes with l_",
-	"bytes":  "a quality that encoders of other versions reach with other bytes: TestBytes and its like look at the size",
-	"t":      "it stands for the options of a preset",
+	"f_auto":    "a request's Accept header decides it",
+	"f_json":    "it is no picture",
+	"f_jxl":     "TestJXLAndTIFF: it is read where it is allowed only",
+	"f_tiff":    "TestJXLAndTIFF: to the bit",
+	"l":         "another image, or the machine's fonts, would be part of it: the tests of overlays look at every pixel",
+	"o":         "it goes with l_",
+	"co":        "it goes with l_",
+	"fl_tiled":  "it goes with l_",
+	"fl_cutter": "it goes with l_",
+	"bytes":     "a quality that encoders of other versions reach with other bytes: TestBytes and its like look at the size",
+	"t":         "it stands for the options of a preset",
 }
 
 // goldenCases has each word of the grammar, in what is made of a chart where nothing else is needed.

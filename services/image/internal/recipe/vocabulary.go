@@ -11,7 +11,8 @@ type Words struct {
 // Vocabulary is every option whose values are words, ordered, for who wants to know what there is.
 func Vocabulary() []Words {
 	all := []Words{
-		{"c", cropModes}, {"e", effects()}, {"f", append([]string{string(Negotiated)}, formats...)}, {"fl", flags}, {"g", gravities(seeking...)},
+		{"a", turns}, {"c", cropModes}, {"cs", spaces}, {"e", effects()}, {"f", append([]string{string(Negotiated)}, formats...)},
+		{"fl", slices.Concat(flags, overlayFlags)}, {"g", gravities(seeking...)},
 	}
 	for i := range all {
 		all[i].Words = slices.Sorted(slices.Values(all[i].Words))

@@ -12,13 +12,14 @@ func TestVocabulary(t *testing.T) {
 		t.Fatal(all)
 	}
 	for _, o := range all {
-		if len(o.Words) < 5 {
+		if len(o.Words) < 2 {
 			t.Errorf("%s has only %v", o.Option, o.Words)
 		}
 		for _, w := range o.Words {
 			_, fields := new(parser).parse(o.Option + "_" + w)
+			_, beside := new(parser).parse("l_img_1," + o.Option + "_" + w) // some words are those of an overlay alone
 			for _, f := range fields {
-				if strings.Contains(f.Message, "there is no") {
+				if len(beside) > 0 && strings.Contains(f.Message, "there is no") {
 					t.Errorf("%s_%s: %s", o.Option, w, f.Message)
 				}
 			}
