@@ -79,6 +79,7 @@ bench: deps ## Run the benchmarks (BENCH=pattern; Pixels and Servers are of pict
 
 # What need not be built for all of the packages.
 PACKAGES_Pixels := ./services/image/internal/pipeline
+PACKAGES_PixelsOfCopies := $(PACKAGES_Pixels)
 PACKAGES_Servers := ./test/bench
 
 deps: ## Install what this machine lacks to build: a C compiler, pkg-config, libvips

@@ -36,8 +36,8 @@ func BenchmarkPixelsOfCopies(b *testing.B) {
 	single, set := pixels.Tasks()[0], pixels.Set()
 	single.At, single.Rounds = []int{1, 2}, 1
 	avif, avifs := single, set
-	avif.Name, avif.Kind, avif.Rounds = "JPEG 512 of an AVIF", "avif", 2
-	avifs.Name, avifs.Kind, avifs.Rounds = "set of 6 of an AVIF", "avif", 2
+	avif.Name, avif.Kind, avif.At = "JPEG 512 of an AVIF", "avif", []int{1}
+	avifs.Name, avifs.Kind, avifs.At = "set of 6 of an AVIF", "avif", []int{1}
 	made := func(of map[string][]job.Input) func(testing.TB, pixels.Task, int) pixels.Lap {
 		return func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 			var list []recipe.Variant
