@@ -73,7 +73,7 @@ build: deps ## Build every binary into bin/, with its version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./cmd/... ./services/... ./gateway/...)
 
 bench: deps ## Run the benchmarks (BENCH=pattern; Pixels and Servers are of pictures)
-	@$(if $(filter Pixels% Servers%,$(BENCH)),,$(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null)
+	@$(if $(filter Pixels% Servers%,$(BENCH)),,$(PROVISION)/libraries.sh wrk && $(PROVISION)/servers.sh rabbitmq postgres redis >/dev/null)
 	@$(if $(filter Servers%,$(BENCH)),$(PROVISION)/servers.sh consul nginx >/dev/null)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem -timeout 30m $(PACKAGES_$(firstword $(subst /, ,$(BENCH)))) $(if $(filter Pixels% Servers%,$(BENCH)),,$(PACKAGES))
 

@@ -1,18 +1,15 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,9 +17,7 @@ import (
 )
 
 // BenchmarkCached asks again and again for one picture that is known: of the gateway (in `calotype up`, which has it in memory), and of
-// nginx before it (which has it on disk). The load is loops of our own over kept connections, which send a prepared request and count the
-// answer's bytes: that takes a fraction of what the servers do, but it shares their cores, so the servers' own processor
-// time tells what two cores could do without it.
+// nginx before it (which has it on disk). The load is wrk, which takes a fraction of what the servers do, but shares their cores.
 func BenchmarkCached(b *testing.B) {
 	s := up(b, "CALOTYPE_LOG__LEVEL=info") // the access log is written
 	id := s.keep(b, "../pictures/photo.jpg")
@@ -44,7 +39,7 @@ func BenchmarkCached(b *testing.B) {
 		name, at string
 		pid      int
 	}{{"gateway", s.at, s.Pid()}, {"nginx", strings.TrimPrefix(e.URL, "http://"), edge.Pid()}} {
-		conditional := ""
+		var tag string
 		for range 2 { // from now on it is known
 			req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://"+side.at+path, nil)
 			if err != nil {
@@ -58,93 +53,44 @@ func BenchmarkCached(b *testing.B) {
 			n, _ := io.Copy(io.Discard, rsp.Body)
 			_ = rsp.Body.Close()
 			b.Logf("%s: %s, %d bytes, cache %s", side.name, rsp.Status, n, rsp.Header.Get("X-Cache-Status"))
-			conditional = "If-None-Match: " + rsp.Header.Get("ETag") + "\r\n"
+			tag = rsp.Header.Get("ETag")
 		}
-		b.Run(side.name, func(b *testing.B) { again(b, side.at, path, "", side.pid) })
-		b.Run(side.name+"/304", func(b *testing.B) { again(b, side.at, path, conditional, side.pid) })
+		header := []string{"-H", "Accept: " + accept}
+		b.Run(side.name, func(b *testing.B) { again(b, "http://"+side.at+path, header, side.pid) })
+		b.Run(side.name+"/304", func(b *testing.B) {
+			again(b, "http://"+side.at+path, append(header, "-H", "If-None-Match: "+tag), side.pid)
+		})
 	}
 }
 
 const accept = "image/webp,*/*"
 
 // again measures one request, from 32 connections for three seconds.
-func again(b *testing.B, at, path, header string, pid int) {
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + at + "\r\nAccept: " + accept + "\r\nUser-Agent: bench\r\n" + header + "\r\n")
+func again(b *testing.B, url string, header []string, pid int) {
 	for b.Loop() {
-		var answers atomic.Int64
-		var stop atomic.Bool
-		var all sync.WaitGroup
-		began, before, own := time.Now(), cpu(pid), used()
-		for range 32 {
-			all.Go(func() {
-				n, err := loop(at, request, &stop)
-				answers.Add(n)
-				if err != nil {
-					b.Error(err)
-				}
-			})
+		load := exec.CommandContext(b.Context(), "wrk", append([]string{"-t1", "-c32", "-d3s", url}, header...)...)
+		began, before := time.Now(), cpu(pid)
+		out, err := load.CombinedOutput()
+		if err != nil {
+			b.Fatalf("%v (make bench installs it)\n%s", err, out)
 		}
-		timer := time.AfterFunc(3*time.Second, func() { stop.Store(true) })
-		all.Wait()
-		timer.Stop()
-		n := float64(answers.Load())
+		if bytes.Contains(out, []byte("Non-2xx")) || bytes.Contains(out, []byte("Socket errors")) {
+			b.Errorf("not every answer was good:\n%s", out)
+		}
+		var n float64
+		found := answered.FindSubmatch(out)
+		if found == nil {
+			b.Fatalf("wrk says\n%s", out)
+		}
+		if n, err = strconv.ParseFloat(string(found[1]), 64); err != nil {
+			b.Fatal(err)
+		}
 		each := float64((cpu(pid) - before).Microseconds()) / n
 		b.ReportMetric(0, "ns/op")
 		b.ReportMetric(n/time.Since(began).Seconds(), "requests/s")
 		b.ReportMetric(each, "server-cpu-us")
-		b.ReportMetric(float64((used()-own).Microseconds())/n, "client-cpu-us")
-		b.ReportMetric(2e6/each, "requests/s-of-2-cores")
+		b.ReportMetric(float64((load.ProcessState.UserTime()+load.ProcessState.SystemTime()).Microseconds())/n, "client-cpu-us")
 	}
 }
 
-// loop asks until it is stopped. The first answer is read as HTTP; what follows must be as long.
-func loop(at string, request []byte, stop *atomic.Bool) (answers int64, err error) {
-	conn, err := net.Dial("tcp", at)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	buffer := make([]byte, 256<<10)
-	length := 0
-	for ; !stop.Load(); answers++ {
-		if answers%9000 == 8999 { // nginx closes a connection after 10,000
-			if err = errors.Join(conn.Close(), func() (err error) { conn, err = net.Dial("tcp", at); return err }()); err != nil {
-				return answers, err
-			}
-		}
-		if _, err = conn.Write(request); err != nil {
-			return answers, err
-		}
-		if length == 0 {
-			if length, err = measured(conn); err != nil {
-				return answers, err
-			}
-			continue
-		}
-		// Headers tell times and ids of one length; the body ends the answer.
-		head, err := conn.Read(buffer)
-		if err != nil {
-			return answers, err
-		}
-		if !bytes.HasPrefix(buffer[:head], []byte("HTTP/1.1 200")) && !bytes.HasPrefix(buffer[:head], []byte("HTTP/1.1 304")) {
-			return answers, fmt.Errorf("answered %.100q", buffer[:head])
-		}
-		if _, err := io.ReadFull(conn, buffer[:max(0, length-head)]); err != nil {
-			return answers, err
-		}
-	}
-	return answers, nil
-}
-
-// measured reads one answer and gives its length in bytes.
-func measured(conn net.Conn) (int, error) {
-	var raw bytes.Buffer
-	rsp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &raw)), nil)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := io.Copy(io.Discard, rsp.Body); err != nil {
-		return 0, err
-	}
-	return raw.Len(), rsp.Body.Close()
-}
+var answered = regexp.MustCompile(`(\d+) requests in`)
