@@ -23,8 +23,9 @@ const (
 	most       = 32 << 20 // bytes that wait to be written, one original apart
 )
 
-// disk keeps originals as files that have their digests for names, and what is made of them under their keys. What a crash leaves is found at the next start; a file is used
-// only when it gives its digest, or ends with its seal, so nothing is synced: what a power cut damages is fetched again.
+// disk keeps originals as files that have their digests for names, and what is made of them under their keys. What a crash leaves is
+// found at the next start; a file is used only when it gives its digest, or ends with its seal, so nothing is synced: what a power cut
+// damages is fetched again.
 type disk struct {
 	folder  string
 	idle    time.Duration
