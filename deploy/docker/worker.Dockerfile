@@ -1,4 +1,4 @@
-# The processing node: Debian's libvips, by cgo, with jemalloc in malloc's place (a third less memory under a mixed load).
+# The processing node: Debian's libvips, by cgo, with jemalloc in malloc's place.
 ARG GO_IMAGE=golang:1.26-trixie
 ARG RUNTIME_IMAGE=debian:trixie-slim
 
