@@ -28,10 +28,13 @@ type Reader struct {
 	Now func() time.Time
 }
 
+// number is one of a region's, in pixels or as a part.
+const number = `([0-9]{1,6}(?:\.[0-9]{0,8})?|\.[0-9]{1,8})`
+
 // The parts of a path, in their order; each may be missing.
 var (
 	trims   = regexp.MustCompile(`^trim(?::(top-left|bottom-right))?(?::([0-9]{1,3}))?$`)
-	regions = regexp.MustCompile(`^([0-9.]{1,9})x([0-9.]{1,9}):([0-9.]{1,9})x([0-9.]{1,9})$`)
+	regions = regexp.MustCompile(`^` + number + `x` + number + `:` + number + `x` + number + `$`)
 	fits    = regexp.MustCompile(`^(adaptive-|adaptative-)?(full-)?fit-in$`)
 	sizes   = regexp.MustCompile(`^(-?)([0-9]{0,6}|orig)x(-?)([0-9]{0,6}|orig)$`)
 	margins = regexp.MustCompile(`^([0-9]{1,6})x([0-9]{1,6})(?::([0-9]{1,6})x([0-9]{1,6}))?$`)
