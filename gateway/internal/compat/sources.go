@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 
 	"calotype/kit/fault"
@@ -57,5 +58,7 @@ func (s Sources) Find(source string) (image string, err error) {
 	return image, nil
 }
 
+var imageID = regexp.MustCompile(`^img_[0-9A-Za-z]{1,60}$`)
+
 // IsImage reports whether a text has the form of an image's identifier.
-func IsImage(id string) bool { return strings.HasPrefix(id, "img_") }
+func IsImage(id string) bool { return imageID.MatchString(id) }
