@@ -181,7 +181,7 @@ func (q *request) effect(f filter) error {
 		}
 		add(f.name, n-360*math.Round(n/360))
 	case "blur":
-		n, err := f.number(len(f.args)-1, 0, 150) // the second, if there is one, is the deviation
+		n, err := f.number(max(0, len(f.args)-1), 0, 150) // the second, if there is one, is the deviation
 		if err != nil || n == 0 {
 			return err
 		}

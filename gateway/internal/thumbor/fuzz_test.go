@@ -15,6 +15,7 @@ func FuzzThumbor(f *testing.F) {
 		"/unsafe/5x5:6x7/filters:watermark(img_w,-10p,center,50,20,none):text(b64:SGk,r-5,0.5,sans-bold-24,red,20,normal,90,center):label(Hi+you,1,2,30):crop(0.1,0,0.5,1):expire(99999999999999):attachment(a)/img_1",
 		"/unsafe/0.1x012:0.5x..0/s",
 		"-10p,cx5:6x7/filters:watermark(img_\xb4nsafe.5,1)/5",
+		"/unsafe/fit-in/300x300/filters:blur()/a/b.jpg",
 	} {
 		f.Add(path, 400, 300)
 	}
