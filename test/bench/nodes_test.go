@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,13 +11,10 @@ import (
 // Pictures by HTTP from Calotype in processes of their own, found through Consul, behind Debian's Nginx with the configuration of the
 // cluster, beside sharp as in BenchmarkServers. Nginx has seen no address before: what it answers from its disk, BenchmarkCached tells.
 func BenchmarkServersThroughNginx(b *testing.B) {
-	bin := b.TempDir()
-	build := exec.CommandContext(b.Context(), "go", "build", "-ldflags=-s -w", "-o", bin+"/", "./gateway", "./services/storage", "./services/image", "./services/image/worker")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("building the services: %v\n%s", err, out)
-	}
-	besideSharp(b, "through nginx", func(files map[string][]string, env ...string) *suite { return newNodes(b, bin, files, env...) })
+	services := []string{"./gateway", "./services/storage", "./services/image", "./services/image/worker"}
+	besideSharp(b, "through nginx", services, func(bin string, files map[string][]string, env ...string) *suite {
+		return newNodes(b, bin, files, env...)
+	})
 }
 
 // newNodes starts one process of each service, and Nginx with its companion before the gateway.

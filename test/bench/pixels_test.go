@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,17 +29,16 @@ import (
 var web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: time.Minute}
 
 // Pictures by HTTP from `calotype up`, with originals in the worker's memory and without, beside sharp behind Node's server reading local
-// files. All have the same two cores, those who ask included. As they are on different libvips, both are measured alone, too.
+// files. All have the same two cores, those who ask included, and all are on the libvips of sharp; with LIBVIPS=machine Calotype is on the machine's, and
+// both libraries are measured alone, too, which gives what the ratios would be on one.
 func BenchmarkServers(b *testing.B) {
-	program := filepath.Join(b.TempDir(), "calotype")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "calotype/cmd/calotype").CombinedOutput(); err != nil {
-		b.Fatalf("build calotype: %v\n%s", err, out)
-	}
-	besideSharp(b, "calotype", func(files map[string][]string, env ...string) *suite { return newSuite(b, program, files, env...) })
+	besideSharp(b, "calotype", []string{"./cmd/calotype"}, func(bin string, files map[string][]string, env ...string) *suite {
+		return newSuite(b, filepath.Join(bin, "calotype"), files, env...)
+	})
 }
 
 // besideSharp compares two of a kind of Calotype, which differ in that one keeps originals in its worker's memory.
-func besideSharp(b *testing.B, name string, start func(files map[string][]string, env ...string) *suite) {
+func besideSharp(b *testing.B, name string, packages []string, start func(bin string, files map[string][]string, env ...string) *suite) {
 	b.Helper()
 	tasks := append(pixels.Tasks(), pixels.Set())
 	files := map[string][]string{}
@@ -51,17 +49,22 @@ func besideSharp(b *testing.B, name string, start func(files map[string][]string
 	for kind, list := range files {
 		sharp[kind] = pixels.NewSharp(b, filepath.Dir(list[0]))
 	}
-	cold, hot := start(files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0"), start(files)
-	ours, theirs := pixels.NewBare(b, ""), pixels.NewBare(b, sharp["photo"].Library)
+	theirs := pixels.NewBare(b, sharp["photo"].Library)
+	ours, library := theirs, sharp["photo"].Library
+	if os.Getenv("LIBVIPS") == "machine" {
+		ours, library = pixels.NewBare(b, ""), ""
+	}
+	bin := b.TempDir()
+	pixels.Build(b, bin, library, packages...)
+	cold, hot := start(bin, files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0"), start(bin, files)
 	mine, other := "bare libvips "+ours.Version, "bare libvips "+theirs.Version
 	alone := func(bare *pixels.Bare) func(testing.TB, pixels.Task, int) pixels.Lap {
 		return func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 			return bare.Turn(tb, t, files[t.Kind], nil, callers)
 		}
 	}
-	pixels.Say("%s; calotype on libvips %s", sharp["photo"].Version, ours.Version)
-	pixels.Compare(b, tasks,
-		pixels.Contender{Name: "sharp", On: other, Turn: func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
+	contenders := []pixels.Contender{
+		{Name: "sharp", On: other, Turn: func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
 			s, list := sharp[t.Kind], files[t.Kind]
 			return pixels.Turn(tb, len(list), t.Rounds, callers, timeOf(tb, s.Pid()), func(file int) (int, int64, error) {
 				var size int64
@@ -74,11 +77,16 @@ func besideSharp(b *testing.B, name string, start func(files map[string][]string
 				return len(t.Shapes), size, nil
 			})
 		}},
-		pixels.Contender{Name: other, Turn: alone(theirs)},
-		pixels.Contender{Name: mine, Turn: alone(ours)},
+		{Name: other, Turn: alone(theirs)},
+	}
+	if ours != theirs {
+		contenders = append(contenders, pixels.Contender{Name: mine, Turn: alone(ours)})
+	}
+	pixels.Say("%s; calotype on libvips %s", sharp["photo"].Version, ours.Version)
+	pixels.Compare(b, tasks, append(contenders,
 		pixels.Contender{Name: name + ", originals stored", On: mine, Turn: cold.turn},
 		pixels.Contender{Name: name + ", originals kept", On: mine, Turn: hot.turn},
-	)
+	)...)
 	for kind, s := range sharp {
 		pixels.Say("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
 	}
