@@ -1,10 +1,7 @@
 package bench
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"calotype/test/bench/pixels"
 )
 
 // mixed are kinds of work. Each picture is asked for in a width that it was never asked for in, so that no result is known.
@@ -20,94 +19,139 @@ var mixed = []string{
 	"w_%d,f_jpeg,fl_progressive", "w_%d/a_90,f_jpeg",
 }
 
-// BenchmarkMemory has `calotype up`, so a worker and all the rest, make MIXED pictures (10,000) of the files in TEST_CORPUS (../shared/corpus
-// beside the tree), four at a time, and tells how much memory the process took: at the peak, idle after the first half, and idle in the end.
-// Idle is what is left after the caches dropped what nobody used. ALLOCATOR names a library to be loaded in malloc's place.
+// Every sixteenth picture is made of a heavy file, up to 1,500 pixels wide; the others up to 360. One costs 100 ms of processor time or less
+// so, in the mean of all, while a heavy one costs 700: nearly always one is being made, and often two, so that what takes most memory
+// comes together as it does among pictures that are all heavy, and 10,000 take some 10 minutes on two cores.
+const (
+	heavyEvery = 16
+	heavyWide  = 1433
+	lightWide  = 293 // both are primes, so that widths come together with every file and kind
+)
+
+var (
+	lightFiles = []string{
+		"photo/autumn.jpg", "photo/colorfulcups.jpg", "photo/hato.jpg", "photo/iphone.jpg", "photo/iphone13_12.jpg", "photo/jolla.jpg", "photo/nokia9.jpg", "photo/phone12.jpg",
+		"photo/sharp6.jpg", "photo/storm.jpg", "alpha/*.png", "anim/banana.gif", "anim/*.webp", "variant/photo.webp", "variant/progressive.jpg", "variant/photo.png",
+	}
+	heavyFiles = []string{
+		"photo/iphone13_24.jpg", "variant/progressive12.jpg", "variant/iphone13.heic", "variant/hato10.avif", "variant/hato.avif", "anim/demo.gif",
+		"anim/earth.gif", "variant/photo-ll.webp",
+	}
+)
+
+// BenchmarkMemory has Calotype make MIXED pictures (10,000) of the files in TEST_CORPUS (../shared/corpus beside the tree), four at a time,
+// and tells how much memory took who decodes: at the peak, idle after the first half, and idle in the end. That is a worker with a process
+// of its own, as it is in a cluster, and `calotype up`, which is a worker and all the rest. Idle is what is left after the caches dropped
+// what nobody used; file is what of it are pages of files, which the system can take back. ALLOCATOR names a library to be loaded in
+// malloc's place.
 func BenchmarkMemory(b *testing.B) {
-	n, folder := 10_000, os.Getenv("TEST_CORPUS")
+	n := 10_000
 	if text := os.Getenv("MIXED"); text != "" {
 		n, _ = strconv.Atoi(text)
 	}
-	if folder == "" {
-		folder = "../../../shared/corpus"
-	}
-	var files []string
-	for _, pattern := range []string{"photo/*.jpg", "alpha/*.png", "anim/*.gif", "anim/*.webp", "variant/*.webp", "variant/hato*.avif", "variant/progressive*.jpg", "variant/*.heic"} {
-		found, _ := filepath.Glob(filepath.Join(folder, pattern))
-		files = append(files, found...)
-	}
-	if len(files) == 0 {
-		b.Fatalf("there are no pictures in %s; TEST_CORPUS names another folder", folder)
-	}
-	env := []string{"CALOTYPE_WORKER__ORIGINALS__IDLE=8s", "CALOTYPE_RESULTS__IDLE=8s"} // else the same after minutes
+	env := []string{"CALOTYPE_WORKER__ORIGINALS__IDLE=8s"} // else after minutes
 	if lib := os.Getenv("ALLOCATOR"); lib != "" {
 		env = append(env, "LD_PRELOAD="+lib, "MALLOC_CONF=background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
 	}
-	for b.Loop() {
-		s := up(b, env...)
-		var ids []string
-		for _, f := range files {
-			ids = append(ids, s.keep(b, f))
+	b.Run("worker", func(b *testing.B) {
+		bin := b.TempDir()
+		pixels.Build(b, bin, "", programs...)
+		for b.Loop() {
+			load(b, startNodes(b, bin, env...).suite, "worker", n)
 		}
-		var made, refused atomic.Int64
-		half := func(from, to int) (idle float64) {
-			var next atomic.Int64
-			next.Store(int64(from))
-			var all sync.WaitGroup
-			for range 4 {
-				all.Go(func() {
-					for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
-						options := fmt.Sprintf(mixed[(i+i/len(ids))%len(mixed)], 100+i%1500)
-						switch status, err := ask(b.Context(), "http://"+s.at+"/i/"+options+"/"+ids[i%len(ids)]); {
-						case err != nil:
-							b.Error(err)
-						case status == http.StatusOK:
-							made.Add(1)
-						default:
-							refused.Add(1)
-						}
+	})
+	b.Run("up", func(b *testing.B) {
+		bin := b.TempDir()
+		pixels.Build(b, bin, "", "./cmd/calotype")
+		for b.Loop() {
+			load(b, newSuite(b, filepath.Join(bin, "calotype"), nil, append(env, "CALOTYPE_RESULTS__IDLE=8s")...), "calotype up", n)
+		}
+	})
+}
+
+// load has n pictures made and reports on one of the processes.
+func load(b *testing.B, s *suite, process string, n int) {
+	b.Helper()
+	light, heavy := s.named(b, lightFiles), s.named(b, heavyFiles)
+	address := func(i int) string {
+		ids, turn, wide := light, i-i/heavyEvery, lightWide
+		if i%heavyEvery == 0 {
+			ids, turn, wide = heavy, i/heavyEvery, heavyWide
+		}
+		options := fmt.Sprintf(mixed[(turn+turn/len(ids))%len(mixed)], 64+turn*7%wide)
+		return s.base + "/i/" + options + "/" + ids[turn%len(ids)]
+	}
+	var made, refused atomic.Int64
+	half := func(from, to int) {
+		var next atomic.Int64
+		next.Store(int64(from))
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
+					if _, err := fetch(b.Context(), address(i)); err != nil {
+						b.Log(err)
+						refused.Add(1)
+					} else {
+						made.Add(1)
 					}
-				})
-			}
-			all.Wait()
-			return s.settled(b)
+				}
+			})
 		}
-		began, before := time.Now(), cpu(s.Pid())
-		first := half(0, n/2)
-		last := half(n/2, n)
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(memory(b, s.Pid(), "VmHWM"), "peak-MiB")
-		b.ReportMetric(first, "idle-after-half-MiB")
-		b.ReportMetric(last, "idle-MiB")
-		b.ReportMetric(float64(made.Load()), "made")
-		b.ReportMetric(float64(refused.Load()), "refused")
-		b.ReportMetric(float64((cpu(s.Pid())-before).Milliseconds())/float64(n), "cpu-ms/picture")
-		b.ReportMetric(time.Since(began).Seconds(), "seconds")
-		s.Stop()
+		all.Wait()
+	}
+	pid := s.processes[process].Pid()
+	before := cpu(pid)
+	began := time.Now()
+	half(0, n/2)
+	took := time.Since(began)
+	first := settled(b, pid)
+	began = time.Now()
+	half(n/2, n)
+	took += time.Since(began)
+	used := cpu(pid) - before
+	last := settled(b, pid)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(memory(b, pid, "VmHWM"), "peak-MiB")
+	b.ReportMetric(first, "idle-after-half-MiB")
+	b.ReportMetric(last, "idle-MiB")
+	b.ReportMetric(memory(b, pid, "RssFile"), "idle-file-MiB")
+	b.ReportMetric(float64(made.Load()), "made")
+	b.ReportMetric(float64(refused.Load()), "refused")
+	b.ReportMetric(float64(used.Milliseconds())/float64(n), "cpu-ms/picture")
+	b.ReportMetric(took.Seconds(), "seconds")
+	for _, p := range s.processes {
+		p.Stop()
 	}
 }
 
-// settled waits until what the process takes has not changed for a while, at most a minute, and gives it in MiB.
-func (s running) settled(b *testing.B) (rss float64) {
+// named uploads the corpus' files of some patterns and gives the images' ids.
+func (s *suite) named(b *testing.B, patterns []string) (ids []string) {
+	b.Helper()
+	folder := os.Getenv("TEST_CORPUS")
+	if folder == "" {
+		folder = "../../../shared/corpus"
+	}
+	for _, pattern := range patterns {
+		found, _ := filepath.Glob(filepath.Join(folder, pattern))
+		if len(found) == 0 {
+			b.Fatalf("there is no %s in %s; TEST_CORPUS names another folder", pattern, folder)
+		}
+		for _, f := range found {
+			ids = append(ids, s.upload(b, f).GetId())
+		}
+	}
+	return ids
+}
+
+// settled waits until what a process takes has not changed for a while, at most a minute, and gives it in MiB.
+func settled(b *testing.B, pid int) (rss float64) {
+	b.Helper()
 	began, same := time.Now(), time.Now()
 	for tick := time.Tick(time.Second); time.Since(began) < time.Minute && (time.Since(same) < 15*time.Second); <-tick {
-		if now := memory(b, s.Pid(), "VmRSS"); now < rss-1 || now > rss+1 {
+		if now := memory(b, pid, "VmRSS"); now < rss-1 || now > rss+1 {
 			rss, same = now, time.Now()
 		}
 	}
 	return rss
-}
-
-func ask(ctx context.Context, url string) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, err
-	}
-	rsp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		return 0, err
-	}
-	defer rsp.Body.Close()
-	_, err = io.Copy(io.Discard, rsp.Body)
-	return rsp.StatusCode, err
 }
