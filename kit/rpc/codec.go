@@ -11,6 +11,17 @@ import (
 	"calotype/kit/buffers"
 )
 
+// Incoming is a message that reads itself from the buffers in which it came, so that bytes that are bound for a place of their own are copied
+// only once. The buffers are others' again when it returns.
+type Incoming interface {
+	UnmarshalWire(data mem.BufferSlice) error
+}
+
+// Outgoing is a message that gives the buffers in which it is to go, and gives them away.
+type Outgoing interface {
+	MarshalWire() mem.BufferSlice
+}
+
 // protobuf is grpc-go's own codec with this project's buffers. Having no name, it changes nothing on the wire.
 type protobuf struct{}
 
@@ -19,6 +30,9 @@ var _ encoding.CodecV2 = protobuf{}
 func (protobuf) Name() string { return "" }
 
 func (protobuf) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(Outgoing); ok {
+		return m.MarshalWire(), nil
+	}
 	m := messageOf(v)
 	if m == nil {
 		return nil, status.Errorf(codes.Internal, "%T is no protobuf message", v)
@@ -38,6 +52,9 @@ func (protobuf) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 func (protobuf) Unmarshal(data mem.BufferSlice, v any) error {
+	if m, ok := v.(Incoming); ok {
+		return m.UnmarshalWire(data)
+	}
 	m := messageOf(v)
 	if m == nil {
 		return status.Errorf(codes.Internal, "%T is no protobuf message", v)

@@ -293,7 +293,9 @@ type GetRequest struct {
 	// The first byte wanted, from 0.
 	Offset int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	// How many bytes are wanted; 0 means all to the end. More than there are is no error.
-	Length        int64 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	Length int64 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	// The caller compares a whole blob with its digest itself, so that the service need not; else what is damaged does not arrive whole.
+	Unverified    bool `protobuf:"varint,4,opt,name=unverified,proto3" json:"unverified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +349,13 @@ func (x *GetRequest) GetLength() int64 {
 		return x.Length
 	}
 	return 0
+}
+
+func (x *GetRequest) GetUnverified() bool {
+	if x != nil {
+		return x.Unverified
+	}
+	return false
 }
 
 // GetResponse is one message of a download.
@@ -761,12 +770,15 @@ const file_storage_v1_storage_proto_rawDesc = "" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
 	"\x04part\"3\n" +
 	"\vPutResponse\x12$\n" +
-	"\x04blob\x18\x01 \x01(\v2\x10.storage.v1.BlobR\x04blob\"T\n" +
+	"\x04blob\x18\x01 \x01(\v2\x10.storage.v1.BlobR\x04blob\"t\n" +
 	"\n" +
 	"GetRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x03R\x06length\"U\n" +
+	"\x06length\x18\x03 \x01(\x03R\x06length\x12\x1e\n" +
+	"\n" +
+	"unverified\x18\x04 \x01(\bR\n" +
+	"unverified\"U\n" +
 	"\vGetResponse\x12&\n" +
 	"\x04blob\x18\x01 \x01(\v2\x10.storage.v1.BlobH\x00R\x04blob\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +

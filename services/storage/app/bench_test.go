@@ -54,7 +54,7 @@ func BenchmarkService(b *testing.B) {
 			b.Fatal(err)
 		}
 		run("get", func() {
-			_, from, err := store.Open(b.Context(), info.Digest, 0, 0)
+			_, from, err := store.Open(b.Context(), info.Digest, blob.Part{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -3,7 +3,6 @@
 package blobclient
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,16 +33,20 @@ func New(c client.Client) *Store { return &Store{storagev1.NewStorageService(pro
 // Open implements worker.Originals.
 func (s *Store) Open(ctx context.Context, d job.Digest, limit int64) (data []byte, err error) {
 	err = again(ctx, func() error {
-		data, err = s.open(ctx, d, limit)
+		data, err = s.open(ctx, d, limit, true)
 		return err
 	})
+	if fault.ReasonOf(err) == corrupted {
+		return s.open(ctx, d, limit, false) // so that storage knows, too, and says whether it was on the way
+	}
 	return data, err
 }
 
-func (s *Store) open(ctx context.Context, d job.Digest, limit int64) ([]byte, error) {
+// open reads a blob that is verified here, and by storage only when it is to be.
+func (s *Store) open(ctx context.Context, d job.Digest, limit int64, unverified bool) ([]byte, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // however the stream is left, its node is told
-	stream, err := s.storage.Get(ctx, &storagev1.GetRequest{Digest: string(d)}, rpc.WithKey(string(d)))
+	stream, err := s.storage.Get(ctx, &storagev1.GetRequest{Digest: string(d), Unverified: unverified}, rpc.WithKey(string(d)))
 	if err != nil {
 		return nil, err
 	}
@@ -58,28 +61,29 @@ func (s *Store) open(ctx context.Context, d job.Digest, limit int64) ([]byte, er
 	if size > limit {
 		return nil, fault.New(fault.Invalid, "IMAGE_TOO_LARGE", "the picture is too large: %d bytes, where at most %d are accepted", size, limit)
 	}
-	data := bytes.NewBuffer(make([]byte, 0, size))
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
+	data := make([]byte, size)
+	for p := (part{rest: data}); ; {
+		err := stream.RecvMsg(&p)
+		if errors.Is(err, io.EOF) && len(p.rest) == 0 {
 			break
+		}
+		if errors.Is(err, io.EOF) || p.over {
+			return nil, corrupt(d)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if int64(data.Len()+len(m.GetChunk())) > size {
-			return nil, corrupt(d)
-		}
-		data.Write(m.GetChunk())
 	}
-	if sum := sha256.Sum256(data.Bytes()); hex.EncodeToString(sum[:]) != string(d) {
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != string(d) {
 		return nil, corrupt(d)
 	}
-	return data.Bytes(), nil
+	return data, nil
 }
 
+const corrupted = "BLOB_CORRUPT"
+
 func corrupt(d job.Digest) error {
-	return fault.New(fault.Internal, "BLOB_CORRUPT", "what storage gave for blob %s is something else", d)
+	return fault.New(fault.Internal, corrupted, "what storage gave for blob %s is something else", d)
 }
 
 // Put implements worker.Results.

@@ -52,12 +52,12 @@ type Store interface {
 	// r's own error, wrapped.
 	Put(ctx context.Context, r io.Reader, want Want) (Info, Outcome, error)
 
-	// Open reads length bytes from offset; length 0, or more than there are, means all to the end. Info describes the whole
-	// blob. Where the whole blob is asked for, it is verified: the read that meets its end fails with Internal BLOB_CORRUPT when
-	// its bytes do not give its digest. The reader must be closed.
+	// Open reads a part of a blob. Info describes the whole blob. Where the whole blob is asked for, it is verified, unless the caller
+	// does so: the read that meets its end fails with Internal BLOB_CORRUPT when its bytes do not give its digest. The reader must
+	// be closed.
 	//
-	// Errors: NotFound BLOB_NOT_FOUND; Invalid OUT_OF_RANGE where offset is past the end or a figure is negative.
-	Open(ctx context.Context, d Digest, offset, length int64) (Info, io.ReadCloser, error)
+	// Errors: NotFound BLOB_NOT_FOUND; Invalid OUT_OF_RANGE where the offset is past the end or a figure is negative.
+	Open(ctx context.Context, d Digest, part Part) (Info, io.ReadCloser, error)
 
 	// Stat describes a blob. Errors: NotFound BLOB_NOT_FOUND.
 	Stat(ctx context.Context, d Digest) (Info, error)

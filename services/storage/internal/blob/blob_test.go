@@ -25,29 +25,31 @@ func TestDigestHasOneSpelling(t *testing.T) {
 	}
 }
 
-func TestSection(t *testing.T) {
+func TestPart(t *testing.T) {
 	for _, c := range []struct {
-		size, offset, length int64
-		n                    int64
-		whole                bool
-		reason               string
+		size   int64
+		part   blob.Part
+		n      int64
+		verify bool
+		reason string
 	}{
-		{size: 10, n: 10, whole: true},
-		{size: 10, length: 10, n: 10, whole: true},
-		{size: 10, length: 99, n: 10, whole: true},
-		{size: 10, length: 9, n: 9},
-		{size: 10, offset: 3, n: 7},
-		{size: 10, offset: 3, length: 2, n: 2},
-		{size: 10, offset: 10, n: 0},
-		{size: 0, n: 0, whole: true},
-		{size: 10, offset: 5, length: 1<<63 - 1, n: 5},
-		{size: 10, offset: 11, reason: "OUT_OF_RANGE"},
-		{size: 10, offset: -1, reason: "OUT_OF_RANGE"},
-		{size: 10, length: -1, reason: "OUT_OF_RANGE"},
+		{size: 10, n: 10, verify: true},
+		{size: 10, part: blob.Part{Length: 10}, n: 10, verify: true},
+		{size: 10, part: blob.Part{Length: 99}, n: 10, verify: true},
+		{size: 10, part: blob.Part{Unverified: true}, n: 10},
+		{size: 10, part: blob.Part{Length: 9}, n: 9},
+		{size: 10, part: blob.Part{Offset: 3}, n: 7},
+		{size: 10, part: blob.Part{Offset: 3, Length: 2}, n: 2},
+		{size: 10, part: blob.Part{Offset: 10}, n: 0},
+		{size: 0, n: 0, verify: true},
+		{size: 10, part: blob.Part{Offset: 5, Length: 1<<63 - 1}, n: 5},
+		{size: 10, part: blob.Part{Offset: 11}, reason: "OUT_OF_RANGE"},
+		{size: 10, part: blob.Part{Offset: -1}, reason: "OUT_OF_RANGE"},
+		{size: 10, part: blob.Part{Length: -1}, reason: "OUT_OF_RANGE"},
 	} {
-		n, whole, err := blob.Section(c.size, c.offset, c.length)
-		if n != c.n || whole != c.whole || (err != nil) != (c.reason != "") {
-			t.Errorf("%+v: got %d, %v, %v", c, n, whole, err)
+		n, verify, err := c.part.Of(c.size)
+		if n != c.n || verify != c.verify || (err != nil) != (c.reason != "") {
+			t.Errorf("%+v: got %d, %v, %v", c, n, verify, err)
 		}
 		if err != nil && (fault.ReasonOf(err) != c.reason || !fault.Is(err, fault.Invalid)) {
 			t.Errorf("%+v: got %v", c, err)

@@ -45,20 +45,27 @@ func (w Want) Check(d Digest, size int64) error {
 	return nil
 }
 
-// Section turns what Open is asked for into the number of bytes to read from offset of a blob of this size, and says whether
-// that is the whole blob.
-func Section(size, offset, length int64) (n int64, whole bool, err error) {
-	if offset < 0 || length < 0 {
-		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d and length %d must not be negative", offset, length)
+// Part is what is wanted of a blob, in bytes. The zero Part is all of it, verified.
+type Part struct {
+	Offset int64
+	Length int64 // 0, or more than there are, is all to the end
+	// Unverified leaves it to the caller to compare the bytes with the digest.
+	Unverified bool
+}
+
+// Of gives the number of bytes to read from p's offset of a blob of this size, and says whether they are to be verified.
+func (p Part) Of(size int64) (n int64, verify bool, err error) {
+	if p.Offset < 0 || p.Length < 0 {
+		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d and length %d must not be negative", p.Offset, p.Length)
 	}
-	if offset > size {
-		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d is past the end of a blob of %d bytes", offset, size)
+	if p.Offset > size {
+		return 0, false, fault.New(fault.Invalid, "OUT_OF_RANGE", "offset %d is past the end of a blob of %d bytes", p.Offset, size)
 	}
-	n = size - offset
-	if length > 0 {
-		n = min(n, length)
+	n = size - p.Offset
+	if p.Length > 0 {
+		n = min(n, p.Length)
 	}
-	return n, n == size, nil
+	return n, n == size && !p.Unverified, nil
 }
 
 // Verify passes a whole blob's bytes through; the read that meets their end fails with Corrupt when they do not give d.

@@ -92,7 +92,11 @@ func put(t *testing.T, s Subject, b []byte) blob.Info {
 }
 
 func read(ctx context.Context, s blob.Store, d blob.Digest, offset, length int64) (blob.Info, []byte, error) {
-	info, r, err := s.Open(ctx, d, offset, length)
+	return readPart(ctx, s, d, blob.Part{Offset: offset, Length: length})
+}
+
+func readPart(ctx context.Context, s blob.Store, d blob.Digest, part blob.Part) (blob.Info, []byte, error) {
+	info, r, err := s.Open(ctx, d, part)
 	if err != nil {
 		return info, nil, err
 	}

@@ -26,6 +26,9 @@ func damage(t *testing.T, s Subject) {
 			s.Damage(t, d, change)
 			_, _, err := read(t.Context(), s.Store, d, 0, 0)
 			t.Run(name, func(t *testing.T) { wantFault(t, err, fault.Internal, "BLOB_CORRUPT") })
+			if _, _, err := readPart(t.Context(), s.Store, d, blob.Part{Unverified: true}); err != nil {
+				t.Errorf("%s: left to the caller, it is %v", name, err)
+			}
 		}
 	}
 }

@@ -82,9 +82,9 @@ func (r *Remote) Put(ctx context.Context, from io.Reader, want blob.Want) (blob.
 }
 
 // Open downloads.
-func (r *Remote) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+func (r *Remote) Open(ctx context.Context, d blob.Digest, part blob.Part) (blob.Info, io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := r.GetFunc(ctx, &storagev1.GetRequest{Digest: d.String(), Offset: offset, Length: length})
+	stream, err := r.GetFunc(ctx, &storagev1.GetRequest{Digest: d.String(), Offset: part.Offset, Length: part.Length, Unverified: part.Unverified})
 	if err != nil {
 		cancel()
 		return blob.Info{}, nil, known(err)

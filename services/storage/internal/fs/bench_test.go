@@ -43,7 +43,7 @@ func BenchmarkStore(b *testing.B) {
 		b.Run("get/"+strconv.Itoa(size), func(b *testing.B) {
 			b.SetBytes(int64(size))
 			for range b.N {
-				_, r, err := s.Open(b.Context(), d, 0, 0)
+				_, r, err := s.Open(b.Context(), d, blob.Part{})
 				if err != nil {
 					b.Fatal(err)
 				}

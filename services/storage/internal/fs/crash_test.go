@@ -135,7 +135,7 @@ func autopsy(t *testing.T, root string, acknowledged []string) {
 	}
 	whole := map[string]bool{}
 	for _, info := range all {
-		_, r, err := s.Open(t.Context(), info.Digest, 0, 0)
+		_, r, err := s.Open(t.Context(), info.Digest, blob.Part{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -129,7 +129,7 @@ func (s *Store) keep(ctx context.Context, t *temp, d blob.Digest) (blob.Info, bl
 
 // inspect reads a stored blob through. Together with an error other than NotFound it still gives what is known of the blob.
 func (s *Store) inspect(ctx context.Context, d blob.Digest) (blob.Info, error) {
-	info, r, err := s.Open(ctx, d, 0, 0)
+	info, r, err := s.Open(ctx, d, blob.Part{})
 	if err != nil {
 		return info, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Open reads a blob or a part of it. A blob that is deleted or replaced meanwhile is read to its end all the same.
-func (s *Store) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+func (s *Store) Open(ctx context.Context, d blob.Digest, part blob.Part) (blob.Info, io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return blob.Info{}, nil, err
 	}
@@ -24,13 +24,13 @@ func (s *Store) Open(ctx context.Context, d blob.Digest, offset, length int64) (
 	if err != nil {
 		return blob.Info{}, nil, errors.Join(err, f.Close())
 	}
-	n, whole, err := blob.Section(info.Size, offset, length)
+	n, verify, err := part.Of(info.Size)
 	if err != nil {
 		f.Close()
 		return blob.Info{}, nil, err
 	}
-	var r io.ReadCloser = section{io.NewSectionReader(f, offset, n), f}
-	if whole {
+	var r io.ReadCloser = section{io.NewSectionReader(f, part.Offset, n), f}
+	if verify {
 		r = blob.Verify(r, d)
 	}
 	return info, r, nil

@@ -4,7 +4,6 @@ package rpc
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -47,7 +46,6 @@ type Handler struct {
 	cfg     Config
 	metrics *Metrics
 	streams chan struct{} // one for each stream that runs
-	chunks  sync.Pool
 }
 
 var _ storagev1.StorageHandler = (*Handler)(nil)
@@ -59,7 +57,6 @@ func New(store blob.Store, cfg Config, metrics *Metrics) *Handler {
 		cfg:     cfg,
 		metrics: metrics,
 		streams: make(chan struct{}, cfg.MaxStreams),
-		chunks:  sync.Pool{New: func() any { b := make([]byte, sendChunk); return &b }},
 	}
 }
 

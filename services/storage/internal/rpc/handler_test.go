@@ -471,8 +471,8 @@ func TestFigures(t *testing.T) {
 // torn is a store that loses its medium in the middle of a read, as an object store's client tells it.
 type torn struct{ blob.Store }
 
-func (s torn) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
-	info, r, err := s.Store.Open(ctx, d, offset, length)
+func (s torn) Open(ctx context.Context, d blob.Digest, part blob.Part) (blob.Info, io.ReadCloser, error) {
+	info, r, err := s.Store.Open(ctx, d, part)
 	if err != nil {
 		return info, r, err
 	}

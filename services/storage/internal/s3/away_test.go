@@ -34,7 +34,7 @@ func wantAway(t *testing.T, s *s3.Store, d blob.Digest) {
 	began := time.Now()
 	_, stat := s.Stat(t.Context(), d)
 	_, touch := s.Touch(t.Context(), d)
-	_, _, open := s.Open(t.Context(), d, 0, 0)
+	_, _, open := s.Open(t.Context(), d, blob.Part{})
 	_, list := s.List(t.Context(), blob.Digest{}, 10)
 	_, _, put := s.Put(t.Context(), readerFunc(func([]byte) (int, error) {
 		t.Error("an upload is read while nobody is there to take it")
@@ -171,7 +171,7 @@ func TestKilledDoorFailsNoCall(t *testing.T) {
 				if _, _, err := s.Put(t.Context(), iotest.HalfReader(bytes.NewReader(content)), blob.Want{}); err != nil {
 					return err
 				}
-				_, r, err := s.Open(t.Context(), blobtest.DigestOf(b), 0, 0)
+				_, r, err := s.Open(t.Context(), blobtest.DigestOf(b), blob.Part{})
 				if err != nil {
 					return err
 				}

@@ -65,7 +65,7 @@ func BenchmarkStore(b *testing.B) {
 			}
 		})
 		run("get", func(b *testing.B) {
-			_, r, err := s.Open(b.Context(), last.Digest, 0, 0)
+			_, r, err := s.Open(b.Context(), last.Digest, blob.Part{})
 			read(b, r, err)
 		})
 		run("bare get", func(b *testing.B) {

@@ -96,7 +96,7 @@ func (s *Store) write(ctx context.Context, d blob.Digest, size int64, bytes name
 
 // inspect reads a stored blob through.
 func (s *Store) inspect(ctx context.Context, d blob.Digest) error {
-	_, r, err := s.Open(ctx, d, 0, 0)
+	_, r, err := s.Open(ctx, d, blob.Part{})
 	if err != nil {
 		return err
 	}

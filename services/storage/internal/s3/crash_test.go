@@ -118,7 +118,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if held := s.Held(); held != 0 {
 		t.Errorf("%d bytes are still held", held)
 	}
-	_, r, err := s.Open(t.Context(), info.Digest, 0, 0)
+	_, r, err := s.Open(t.Context(), info.Digest, blob.Part{})
 	if err != nil {
 		t.Fatal(err)
 	}

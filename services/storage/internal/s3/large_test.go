@@ -28,7 +28,7 @@ func TestStoreTakesLargeBlobs(t *testing.T) { largeBlobs(t, configOf(servers.New
 
 func same(t *testing.T, s *s3.Store, b []byte) {
 	t.Helper()
-	_, r, err := s.Open(t.Context(), blobtest.DigestOf(b), 0, 0)
+	_, r, err := s.Open(t.Context(), blobtest.DigestOf(b), blob.Part{})
 	if err != nil {
 		t.Fatal(err)
 	}

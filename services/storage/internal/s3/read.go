@@ -17,26 +17,26 @@ import (
 )
 
 // Open reads a blob or a part of it.
-func (s *Store) Open(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+func (s *Store) Open(ctx context.Context, d blob.Digest, part blob.Part) (blob.Info, io.ReadCloser, error) {
 	if err := s.enter(ctx); err != nil {
 		return blob.Info{}, nil, err
 	}
-	if offset < 0 || length < 0 {
-		_, _, err := blob.Section(0, offset, length)
+	if part.Offset < 0 || part.Length < 0 {
+		_, _, err := part.Of(0)
 		return blob.Info{}, nil, err
 	}
-	r := &reader{store: s, ctx: ctx, digest: d, at: offset}
+	r := &reader{store: s, ctx: ctx, digest: d, at: part.Offset}
 	var used time.Time
 	var g errgroup.Group // the body outlives the group, so that no context ends with it
 	g.Go(func() (err error) {
 		used, err = s.used(ctx, d)
 		return err
 	})
-	size, opened := r.open(length)
+	size, opened := r.open(part.Length)
 	err := g.Wait()
 	if isOutside(opened) { // or at the very end, where there is nothing to give
 		r.close()
-		return s.openNothing(ctx, d, offset, length)
+		return s.openNothing(ctx, d, part)
 	}
 	if opened != nil {
 		err = opened
@@ -46,13 +46,13 @@ func (s *Store) Open(ctx context.Context, d blob.Digest, offset, length int64) (
 		return blob.Info{}, nil, s.failed(ctx, err, d, "open the blob")
 	}
 	info := infoOf(d, size, r.modified, used)
-	n, whole, err := blob.Section(size, offset, length)
+	n, verify, err := part.Of(size)
 	if err != nil {
 		r.close()
 		return blob.Info{}, nil, err
 	}
-	r.end = offset + n
-	if whole {
+	r.end = part.Offset + n
+	if verify {
 		return info, blob.Verify(r, d), nil
 	}
 	return info, r, nil
@@ -63,20 +63,20 @@ func isOutside(err error) bool {
 	return errors.As(err, &said) && said.StatusCode == http.StatusRequestedRangeNotSatisfiable
 }
 
-func (s *Store) openNothing(ctx context.Context, d blob.Digest, offset, length int64) (blob.Info, io.ReadCloser, error) {
+func (s *Store) openNothing(ctx context.Context, d blob.Digest, part blob.Part) (blob.Info, io.ReadCloser, error) {
 	info, err := s.describe(ctx, d)
 	if err != nil {
 		return blob.Info{}, nil, err
 	}
-	n, whole, err := blob.Section(info.Size, offset, length)
+	n, verify, err := part.Of(info.Size)
 	if err == nil && n > 0 {
-		err = busy(fmt.Errorf("blob %s has %d bytes, and none from %d", d, info.Size, offset), 0) // it has changed in between
+		err = busy(fmt.Errorf("blob %s has %d bytes, and none from %d", d, info.Size, part.Offset), 0) // it has changed in between
 	}
 	if err != nil {
 		return blob.Info{}, nil, err
 	}
 	r := io.NopCloser(strings.NewReader(""))
-	if whole {
+	if verify {
 		r = blob.Verify(r, d)
 	}
 	return info, r, nil
