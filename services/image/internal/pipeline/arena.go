@@ -17,6 +17,7 @@ import (
 type arena struct {
 	reins *reins
 	owned []*C.VipsImage
+	parts []*arena // that are freed with it, or before
 	space recipe.Space // of its pictures, once they are settled
 	err   error
 }
@@ -24,11 +25,30 @@ type arena struct {
 func (r *reins) arena() *arena { return &arena{reins: r} }
 
 func (a *arena) free() {
+	for _, part := range a.parts {
+		part.free()
+	}
+	a.parts = nil
 	for i := len(a.owned) - 1; i >= 0; i-- {
 		a.reins.drop(a.owned[i])
 		C.g_object_unref(C.gpointer(unsafe.Pointer(a.owned[i])))
 	}
 	a.owned = nil
+}
+
+// part is an arena that can be freed before this one.
+func (a *arena) part() *arena {
+	p := a.reins.arena()
+	p.space = a.space
+	a.parts = append(a.parts, p)
+	return p
+}
+
+// failed takes over another arena's error.
+func (a *arena) failed(other *arena) {
+	if a.err == nil {
+		a.err = other.err
+	}
 }
 
 // own takes what an operation made.

@@ -62,6 +62,7 @@ func overlaid(err error) error {
 // overlays are those of one variant. Each is made once, whatever the number of frames, and kept in memory until the variant is done.
 type overlays struct {
 	*call
+	keep *arena
 	room int64 // bytes of pixels that may be kept besides the original's
 	done map[int]laid
 }
@@ -72,8 +73,8 @@ type laid struct {
 	x, y int
 }
 
-func (j *call) overlays(base []canvas, streams bool) *overlays {
-	o := &overlays{call: j, room: int64(j.engine.limits.Memory), done: map[int]laid{}}
+func (j *call) overlays(keep *arena, base []canvas, streams bool) *overlays {
+	o := &overlays{call: j, keep: keep, room: int64(j.engine.limits.Memory), done: map[int]laid{}}
 	for _, c := range base {
 		if !streams {
 			o.room -= c.size().pixels() * int64(c.bands())
@@ -86,8 +87,9 @@ func (j *call) overlays(base []canvas, streams bool) *overlays {
 func (r *run) overlay(i int, s recipe.Overlay, c canvas) canvas {
 	top, known := r.over.done[i]
 	if !known {
-		top = r.over.make(s, c.a, c.stands)
+		top = r.over.make(s, r.over.keep, c.stands)
 		r.over.done[i] = top
+		c.a.failed(r.over.keep)
 	}
 	if !top.ok() || !c.ok() {
 		return c

@@ -126,7 +126,7 @@ func (j *call) render(group []plan) error {
 	}
 	for _, p := range group {
 		j.progress.begin(rendering)
-		if err := j.variant(p, from(stages, p), streams); err != nil {
+		if err := j.variant(p, from(stages, p), streams, len(group) == 1); err != nil {
 			return err
 		}
 		j.progress.finish()
@@ -141,7 +141,12 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 	if view.stored != view.from && j.header.Format == probe.JPEG {
 		how.shrink = view.shrink(scale)
 	}
-	strip := open(a, pin, j.data, j.header, how)
+	from := a
+	if !streams { // the decoder goes before anything is encoded: it may hold the whole picture
+		from = a.part()
+		defer from.free()
+	}
+	strip := open(from, pin, j.data, j.header, how)
 	if !slices.ContainsFunc(group, func(p plan) bool { return p.Output.KeepMetadata }) {
 		strip.forget()
 	}
@@ -163,13 +168,18 @@ func (j *call) base(a *arena, pin *runtime.Pinner, group []plan, streams bool) [
 		if streams {
 			c.picture, c.span = strip.extract(box), span
 		} else {
-			c.picture = held(strip, a, func(im picture) picture {
+			keep := a
+			if count > 1 { // see variant
+				keep = a.part()
+			}
+			c.picture = held(strip, keep, func(im picture) picture {
 				im = im.extract(box)
 				if scale < 1 && frame.w >= want.w && frame.h >= want.h {
 					im = im.resizeFrom(span, want)
 				}
 				return im.settle()
 			}).orient()
+			a.failed(keep)
 		}
 		base = append(base, c)
 	}
@@ -201,26 +211,35 @@ func held(im picture, keep *arena, f func(picture) picture) picture {
 	defer a.free()
 	done := f(im.in(a)).memory()
 	if a.err != nil {
-		if keep.err == nil {
-			keep.err = a.err
-		}
+		keep.failed(a)
 		return picture{a: keep}
 	}
 	return keep.adopt(done)
 }
 
-// variant makes one variant of the base.
-func (j *call) variant(p plan, base []canvas, streams bool) error {
+// variant makes one variant of the base, which is for no other when it is the last.
+func (j *call) variant(p plan, base []canvas, streams, last bool) error {
 	began := time.Now()
 	a := j.reins.arena()
 	a.space = p.Output.Space
 	defer a.free()
-	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels, over: j.overlays(base, streams)}
+	r := &run{steps: p.Steps, paper: read(p.Output.Background), focus: map[int]rect{}, most: j.engine.limits.Pixels, over: j.overlays(a, base, streams)}
 	if r.paper[3] == 0 && !codecs[p.format].alpha {
 		r.paper = white
 	}
 	var done []picture
 	for _, c := range base {
+		if p.frames > 1 && !streams && len(p.Steps) > 1 { // one after the other: the buffers of all their steps take many times what frames do
+			frame := c.picture.a
+			done = append(done, held(c.picture, a, func(im picture) picture {
+				c.picture = im
+				return r.apply(c)
+			}))
+			if last {
+				frame.free()
+			}
+			continue
+		}
 		c.picture = c.in(a)
 		if drawn(j.header.Format) { // for another variant it may have been made larger
 			c.picture, c.span = c.resize(size{whole(float64(c.stands.w) * p.enough), whole(float64(c.stands.h) * p.enough)}), extent{}
