@@ -42,6 +42,18 @@ func ReadTask(m Message, recipes *recipe.Reader) (Task, error) {
 	return read.Task, err
 }
 
+// Message puts the task into a message's body, from which ReadTask reads it.
+func (t Task) Message(recipes *recipe.Writer) ([]byte, error) {
+	text, err := recipes.Write(t.Recipe)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		Task
+		Recipe json.RawMessage `json:"recipe"`
+	}{t, json.RawMessage(text)})
+}
+
 // NewTask says what is to be made for a job's present run.
 func NewTask(j Job) Task {
 	return Task{Job: j.ID, Run: j.Run, Original: j.Original, Recipe: j.Recipe, MaxAttempts: j.MaxAttempts}

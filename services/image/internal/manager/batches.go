@@ -46,7 +46,7 @@ func (u *Batches) Create(ctx context.Context, req CreateBatch) (_ job.Batch, err
 	for i, id := range req.Images {
 		subject[i] = string(id)
 	}
-	sum, err := payload{Method: "batches.create", Subject: strings.Join(subject, ","), Work: req.Work}.digest(req.Wishes)
+	sum, err := payload{Method: "batches.create", Subject: strings.Join(subject, ","), Work: req.Work}.digest(req.Key, req.Wishes)
 	if err != nil {
 		return job.Batch{}, err
 	}

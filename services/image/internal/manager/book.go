@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
@@ -33,14 +35,55 @@ func (w Work) once() error {
 	return nil
 }
 
-// book turns work into a recipe, by the presets of one moment.
-type book struct{ presets recipe.Catalog }
+// book turns work into a recipe, by the presets of one moment. What it came to lately it remembers: much is asked for again and again.
+type book struct {
+	presets  recipe.Catalog
+	checked  *lru.Cache[named, recipe.Recipe]
+	resolved *lru.Cache[looked, recipe.Recipe]
+}
+
+const mostKnown = 1000 // recipes of each kind
+
+// named is work that words alone say.
+type named struct{ preset, variants string }
+
+// looked is such work on originals that make no difference to it.
+type looked struct {
+	named
+	source recipe.Source
+}
+
+func newBook(presets recipe.Catalog) *book {
+	checked, _ := lru.New[named, recipe.Recipe](mostKnown) // their only error is a size below 1
+	resolved, _ := lru.New[looked, recipe.Recipe](mostKnown)
+	return &book{presets: presets, checked: checked, resolved: resolved}
+}
+
+// named gives what a book remembers w by; false when it is not remembered.
+func (w Work) named() (named, bool) {
+	n := named{w.Preset, strings.Join(w.Variants, "\n")}
+	return n, w.Recipe == nil && len(n.variants) <= recipe.MaxOptions && strings.Count(n.variants, "\n") == max(0, len(w.Variants)-1)
+}
 
 // books is the book in force. A request looks once: what it began with it ends with.
 type books struct{ atomic.Pointer[book] }
 
 // check finds what is wrong with w whatever the original, so that a bad recipe costs no look at the picture.
-func (b book) check(w Work) (recipe.Recipe, error) {
+func (b *book) check(w Work) (recipe.Recipe, error) {
+	name, remembered := w.named()
+	if remembered {
+		if r, ok := b.checked.Get(name); ok {
+			return r, nil
+		}
+	}
+	r, err := b.checkAnew(w)
+	if err == nil && remembered {
+		b.checked.Add(name, r)
+	}
+	return r, err
+}
+
+func (b *book) checkAnew(w Work) (recipe.Recipe, error) {
 	var r recipe.Recipe
 	switch {
 	case w.Preset != "" && w.Recipe != nil:
@@ -105,14 +148,23 @@ func (w Work) asWritten(own int, err error) error {
 	return err
 }
 
-// resolve fills in every default for one original.
-func (b book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
+// resolve fills in every default for one original. What it gives is shared, and must not be changed.
+func (b *book) resolve(w Work, p job.Picture) (recipe.Recipe, error) {
 	r, err := b.check(w)
 	if err != nil {
 		return r, err
 	}
+	name, remembered := w.named()
+	known := looked{name, r.Looked(source(p))}
+	if remembered {
+		if r, ok := b.resolved.Get(known); ok {
+			return r, nil
+		}
+	}
 	own := len(r.Variants) - len(w.Variants)
-	r, err = r.Resolve(source(p))
+	if r, err = r.Resolve(source(p)); err == nil && remembered {
+		b.resolved.Add(known, r)
+	}
 	return r, w.asWritten(own, err)
 }
 

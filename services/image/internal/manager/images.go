@@ -47,7 +47,7 @@ func (u *Images) Create(ctx context.Context, req CreateImage) (_ Accepted, err e
 	if err := u.checkWishes(req); err != nil {
 		return Accepted{}, err
 	}
-	sum, err := payload{Method: "images.create", Subject: string(req.Digest), Filename: name, Keep: req.Keep, Work: req.Work}.digest(req.Wishes)
+	sum, err := payload{Method: "images.create", Subject: string(req.Digest), Filename: name, Keep: req.Keep, Work: req.Work}.digest(req.Key, req.Wishes)
 	if err != nil {
 		return Accepted{}, err
 	}

@@ -41,7 +41,7 @@ func (u *Jobs) Create(ctx context.Context, req CreateJob) (_ job.Job, err error)
 	if err := together(req.once(), u.wishes.check(req.Wishes)); err != nil {
 		return job.Job{}, err
 	}
-	sum, err := payload{Method: "jobs.create", Subject: string(req.Image), Work: req.Work}.digest(req.Wishes)
+	sum, err := payload{Method: "jobs.create", Subject: string(req.Image), Work: req.Work}.digest(req.Key, req.Wishes)
 	if err != nil {
 		return job.Job{}, err
 	}

@@ -69,9 +69,9 @@ func New(cfg Config, p Parts) *Manager {
 	}
 	clock := func() time.Time { return p.Now().UTC().Truncate(time.Microsecond) }
 	books := &books{}
-	books.Store(&book{presets: p.Presets})
+	books.Store(newBook(p.Presets))
 	news := &news{}
-	mail := mail{tracer: p.Tracer}
+	mail := mail{tracer: p.Tracer, recipes: recipe.NewWriter()}
 	counts := newCounts()
 	backlog := &backlog{outbox: p.Store}
 	backlog.limit.Store(int64(cfg.Backlog))
@@ -110,7 +110,7 @@ func New(cfg Config, p Parts) *Manager {
 
 // Change puts other presets and another limit of the backlog into force. Requests that are under way end with what they began with.
 func (m *Manager) Change(presets recipe.Catalog, backlog int) {
-	m.books.Store(&book{presets: presets})
+	m.books.Store(newBook(presets))
 	m.backlog.limit.Store(int64(backlog))
 }
 

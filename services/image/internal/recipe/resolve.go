@@ -51,6 +51,15 @@ func (r Recipe) Resolve(src Source) (Recipe, error) {
 	return out, nil
 }
 
+// Looked gives what Resolve looks at of a source: it makes equal recipes of sources that have it in common.
+func (r Recipe) Looked(src Source) Source {
+	src.Bytes = 0
+	if !slices.ContainsFunc(r.Variants, func(v Variant) bool { return len(v.Widths) > 0 }) {
+		src.Width, src.Height = 0, 0
+	}
+	return src
+}
+
 // Resolve does for one variant, named or not, what Recipe.Resolve does for all.
 func (v Variant) Resolve(src Source) (Variant, error) {
 	if fields := slices.Concat(v.single(), v.Check(), v.checkDecided()); len(fields) > 0 {
