@@ -35,28 +35,29 @@ func batchValues(all []job.Batch) []column {
 	}
 }
 
-// changedValues are those that change after a job was accepted.
-func changedValues(all []*job.Job) []column {
+// changedValues are those that change after a job was accepted, and the sequence that it must have until then.
+func changedValues(all []changed) []column {
 	reason := func(f *job.Failure) string { return f.Reason }
 	message := func(f *job.Failure) string { return f.Message }
 	variant := func(f *job.Failure) string { return f.Variant }
 	return []column{
-		col("id", "text", all, func(j *job.Job) string { return text(j.ID) }),
-		col("state", "text", all, func(j *job.Job) string { return text(j.State) }),
-		col("run", "bigint", all, func(j *job.Job) int64 { return int64(j.Run) }),
-		col("attempts", "bigint", all, func(j *job.Job) int64 { return int64(j.Attempts) }),
-		col("requeues", "bigint", all, func(j *job.Job) int64 { return int64(j.Requeues) }),
-		col("sequence", "bigint", all, func(j *job.Job) int64 { return j.Sequence }),
-		col("failure_reason", "text", all, func(j *job.Job) *string { return part(j.Failure, reason) }),
-		col("failure_message", "text", all, func(j *job.Job) *string { return part(j.Failure, message) }),
-		col("failure_variant", "text", all, func(j *job.Job) *string { return part(j.Failure, variant) }),
-		col("node", "text", all, func(j *job.Job) string { return text(j.Node) }),
-		col("started", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Started) }),
-		col("ended", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Ended) }),
-		col("updated", "timestamptz", all, func(j *job.Job) time.Time { return j.Updated }),
-		col("phase", "text", all, func(j *job.Job) string { return text(j.Progress.Phase) }),
-		col("percent", "bigint", all, func(j *job.Job) int64 { return int64(j.Progress.Percent) }),
-		col("expires", "timestamptz", all, func(j *job.Job) *time.Time { return maybe(j.Expires) }),
+		col("id", "text", all, func(j changed) string { return text(j.ID) }),
+		col("state", "text", all, func(j changed) string { return text(j.State) }),
+		col("run", "bigint", all, func(j changed) int64 { return int64(j.Run) }),
+		col("attempts", "bigint", all, func(j changed) int64 { return int64(j.Attempts) }),
+		col("requeues", "bigint", all, func(j changed) int64 { return int64(j.Requeues) }),
+		col("sequence", "bigint", all, func(j changed) int64 { return j.Sequence }),
+		col("failure_reason", "text", all, func(j changed) *string { return part(j.Failure, reason) }),
+		col("failure_message", "text", all, func(j changed) *string { return part(j.Failure, message) }),
+		col("failure_variant", "text", all, func(j changed) *string { return part(j.Failure, variant) }),
+		col("node", "text", all, func(j changed) string { return text(j.Node) }),
+		col("started", "timestamptz", all, func(j changed) *time.Time { return maybe(j.Started) }),
+		col("ended", "timestamptz", all, func(j changed) *time.Time { return maybe(j.Ended) }),
+		col("updated", "timestamptz", all, func(j changed) time.Time { return j.Updated }),
+		col("phase", "text", all, func(j changed) string { return text(j.Progress.Phase) }),
+		col("percent", "bigint", all, func(j changed) int64 { return int64(j.Progress.Percent) }),
+		col("expires", "timestamptz", all, func(j changed) *time.Time { return maybe(j.Expires) }),
+		col("before", "bigint", all, func(j changed) int64 { return j.before }),
 	}
 }
 

@@ -89,7 +89,7 @@ func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
 // commitAtOnce keeps what nobody else can ask for at the same time: nothing needs to be looked at or locked before.
 func (s *Store) commitAtOnce(ctx context.Context, asked []*commit) error {
 	var k kept
-	nobody := newKnown()
+	nobody := newKnown(s.written)
 	for _, c := range asked {
 		c.inForce, c.err = nobody.admit(&k, c)
 	}
@@ -102,7 +102,11 @@ func (s *Store) commitAtOnce(ctx context.Context, asked []*commit) error {
 	if len(all.parts) == 0 {
 		return nil
 	}
-	return s.atOnce(ctx, "keeping what was asked for", func(ctx context.Context, token string) error { return all.run(ctx, s.writers, token) })
+	err = s.atOnce(ctx, "keeping what was asked for", func(ctx context.Context, token string) error { return all.run(ctx, s.writers, token) })
+	if err == nil {
+		s.remember(k.jobs)
+	}
+	return err
 }
 
 // turnsOf gives messages their turns ahead of the transaction that keeps them.
@@ -114,15 +118,24 @@ func (s *Store) turnsOf(ctx context.Context, messages []posted) (release func(),
 	return release, err
 }
 
+// remember keeps in mind what was accepted.
+func (s *Store) remember(jobs []accepted) {
+	for _, j := range jobs {
+		j.NotBefore = j.NotBefore.Truncate(time.Microsecond) // as it is kept
+		s.accepted.Add(j.ID, j.Job)
+	}
+}
+
 func (s *Store) commitTogether(ctx context.Context, asked []*commit) error {
+	var k kept
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
-	return s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
-		known, err := lookUp(ctx, tx, asked)
+	err := s.once(ctx, "keeping what was asked for", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
+		known, err := lookUp(ctx, tx, asked, s.written)
 		if err != nil {
 			return false, err
 		}
-		var k kept
+		k = kept{}
 		for _, c := range asked {
 			c.inForce, c.err = known.admit(&k, c)
 		}
@@ -136,6 +149,10 @@ func (s *Store) commitTogether(ctx context.Context, asked []*commit) error {
 		}
 		return false, nil
 	})
+	if err == nil {
+		s.remember(k.jobs)
+	}
+	return err
 }
 
 // missing tells which image a job is on that is not there.

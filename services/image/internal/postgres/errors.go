@@ -32,6 +32,8 @@ func classify(ctx context.Context, err error, doing string) error {
 // comeAgain is when callers may ask again. It has them told at once, and not only after each manager was asked some times.
 const comeAgain = time.Second
 
+const notNull = "23502" // see statement.run
+
 func code(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

@@ -5,6 +5,7 @@ import (
 
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
 )
 
 // kept is what one transaction keeps, for however many callers.
@@ -12,7 +13,7 @@ type kept struct {
 	images   []job.Image
 	batches  []job.Batch
 	jobs     []accepted
-	changed  []*job.Job
+	changed  []changed
 	results  []madeResult
 	events   []happened
 	messages []posted
@@ -23,6 +24,12 @@ type kept struct {
 type accepted struct {
 	job.Job
 	recipe string // in JSON
+}
+
+// changed is a job as it is to stand, and the sequence that it has until then.
+type changed struct {
+	job.Job
+	before int64
 }
 
 type madeResult struct {
@@ -60,8 +67,8 @@ func (k *kept) add(id job.ID, c job.Change) {
 	k.webhooks = append(k.webhooks, c.Webhooks...)
 }
 
-func (k *kept) addJob(c job.Change) error {
-	recipe, err := recipeText(c.Job)
+func (k *kept) addJob(c job.Change, recipes *recipe.Writer) error {
+	recipe, err := recipeText(c.Job, recipes)
 	if err != nil {
 		return err
 	}
@@ -76,9 +83,9 @@ func (k *kept) addResults(j job.Job) {
 	}
 }
 
-func recipeText(j job.Job) (string, error) {
-	b, err := json.Marshal(j.Recipe)
-	return text(string(b)), fault.Wrap(err, fault.Internal, "", "the recipe cannot be kept")
+func recipeText(j job.Job, recipes *recipe.Writer) (string, error) {
+	b, err := recipes.Write(j.Recipe)
+	return text(b), fault.Wrap(err, fault.Internal, "", "the recipe cannot be kept")
 }
 
 // statement makes all of it in one round trip.
@@ -94,7 +101,7 @@ func (k *kept) statement() *statement {
 		s.insert("jobs", "", acceptedValues(k.jobs)...)
 	}
 	if len(k.changed) > 0 {
-		s.update("jobs", changedValues(k.changed)...)
+		s.update("jobs", "sequence", changedValues(k.changed)...)
 	}
 	if len(k.results) > 0 {
 		s.insert("results", "", resultValues(k.results)...)

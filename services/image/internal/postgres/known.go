@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"calotype/services/image/internal/job"
+	"calotype/services/image/internal/recipe"
 )
 
 // known is what requests that are committed together may run into: receipts under their keys, and jobs in flight that are the same as
@@ -15,6 +16,7 @@ type known struct {
 	receipts map[string]job.Receipt
 	inFlight map[same]standing
 	fresh    map[string]bool // keys under which receipts are to be written
+	recipes  *recipe.Writer
 }
 
 // same is what makes a unique job the same as another.
@@ -29,13 +31,13 @@ type standing struct {
 	image job.ImageID
 }
 
-func newKnown() *known {
-	return &known{receipts: map[string]job.Receipt{}, inFlight: map[same]standing{}, fresh: map[string]bool{}}
+func newKnown(recipes *recipe.Writer) *known {
+	return &known{recipes: recipes, receipts: map[string]job.Receipt{}, inFlight: map[same]standing{}, fresh: map[string]bool{}}
 }
 
 // lookUp locks what must not change, and reads it.
-func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
-	k := newKnown()
+func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit, recipes *recipe.Writer) (*known, error) {
+	k := newKnown(recipes)
 	numbers := locks(asked)
 	if len(numbers) == 0 {
 		return k, nil
@@ -44,19 +46,19 @@ func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
 		return nil, err
 	}
 	var (
-		keys               []string
-		originals, recipes []string
+		keys              []string
+		originals, wanted []string
 	)
 	for _, c := range asked {
 		if c.Receipt.Key != "" {
 			keys = append(keys, c.Receipt.Key)
 		}
 		if c.unique() {
-			recipe, err := recipeText(c.Jobs[0].Job)
+			recipe, err := recipeText(c.Jobs[0].Job, k.recipes)
 			if err != nil {
 				return nil, err
 			}
-			originals, recipes = append(originals, text(c.Jobs[0].Job.Original)), append(recipes, recipe)
+			originals, wanted = append(originals, text(c.Jobs[0].Job.Original)), append(wanted, recipe)
 		}
 	}
 	var err error
@@ -70,7 +72,7 @@ func lookUp(ctx context.Context, tx *sql.Tx, asked []*commit) (*known, error) {
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT ON (jobs.original, jobs.recipe) jobs.original, jobs.recipe, jobs.id, jobs.image_id
 		FROM jobs JOIN unnest($1::text[], $2::text[]) AS asked (original, recipe) ON jobs.original = asked.original AND jobs.recipe = asked.recipe
-		WHERE jobs.state IN ('scheduled', 'queued', 'running') ORDER BY jobs.original, jobs.recipe, jobs.id COLLATE "C"`, originals, recipes)
+		WHERE jobs.state IN ('scheduled', 'queued', 'running') ORDER BY jobs.original, jobs.recipe, jobs.id COLLATE "C"`, originals, wanted)
 	_, err = all(rows, err, func(row scanner) (none struct{}, _ error) {
 		var (
 			s     same
@@ -94,7 +96,7 @@ func (k *known) admit(to *kept, c *commit) (job.Receipt, error) {
 	}
 	bring := true
 	if c.unique() {
-		recipe, err := recipeText(c.Jobs[0].Job)
+		recipe, err := recipeText(c.Jobs[0].Job, k.recipes)
 		if err != nil {
 			return r, err
 		}
@@ -107,7 +109,7 @@ func (k *known) admit(to *kept, c *commit) (job.Receipt, error) {
 		}
 	}
 	if bring {
-		if err := to.addCommit(c); err != nil {
+		if err := to.addCommit(c, k.recipes); err != nil {
 			return r, err
 		}
 	}
@@ -117,9 +119,9 @@ func (k *known) admit(to *kept, c *commit) (job.Receipt, error) {
 	return r, nil
 }
 
-func (k *kept) addCommit(c *commit) error {
+func (k *kept) addCommit(c *commit, recipes *recipe.Writer) error {
 	for _, j := range c.Jobs {
-		if err := k.addJob(j); err != nil {
+		if err := k.addJob(j, recipes); err != nil {
 			return err
 		}
 	}

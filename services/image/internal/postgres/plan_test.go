@@ -50,8 +50,7 @@ func testFewRows(t *testing.T, s *Store) {
 		}
 	}
 	var k kept
-	j := job.Job{ID: "job_1"}
-	k.changed = append(k.changed, &j)
+	k.changed = append(k.changed, changed{Job: job.Job{ID: "job_1"}})
 	change := k.statement()
 	for what, query := range map[string]struct {
 		text string

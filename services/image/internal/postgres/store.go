@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 
@@ -21,6 +22,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+const mostAccepted = 4096 // jobs that are remembered
+
 // Store is a job.Store in a database. Commits and updates that wait at the same time share transactions.
 type Store struct {
 	db      *pool
@@ -29,8 +32,11 @@ type Store struct {
 	timeout time.Duration
 	turns   *turns
 	recipes recipe.Reader
+	written *recipe.Writer
 	commits *lanes[*commit]
-	updates *lanes[*update]
+	// accepted are the jobs that were accepted here last, until something happens to them: most change but once.
+	accepted *lru.Cache[job.ID, job.Job]
+	updates  *lanes[*update]
 }
 
 var _ job.Store = (*Store)(nil)
@@ -52,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	writers := min(2*n+1, cfg.MaxConnections/2)
 	s := &Store{
 		db: openPool(conn, cfg.MaxConnections-writers, heldAtMostQuery), writers: openPool(conn, writers, heldAtMostQuery, anyValuesQuery),
-		ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns(),
+		ping: min(cfg.Timeout, cfg.ConnectTimeout), timeout: cfg.Timeout, turns: newTurns(), written: recipe.NewWriter(),
 	}
 	if err := s.retried(ctx, "connecting", s.db.PingContext); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the job store: %w", err), s.closePools())
@@ -60,6 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("bringing the job store's schema up to date: %w", err), s.closePools())
 	}
+	s.accepted, _ = lru.New[job.ID, job.Job](mostAccepted) // its only error is a size below 1
 	s.commits = newLanes(n, func(c *commit) int { return 1 + len(c.Jobs) }, s.commitAll)
 	s.updates = newLanes(n, func(*update) int { return 1 }, s.updateAll)
 	return s, nil

@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
+	"maps"
+	"slices"
 
 	"calotype/services/image/internal/job"
 )
@@ -27,44 +31,121 @@ func (s *Store) Update(ctx context.Context, id job.ID, change func(job.Job) (job
 	return u.now, nil
 }
 
-// updateAll makes changes of some jobs, in the order in which they were asked for, while their rows are locked.
+// updateAll makes changes of some jobs, in the order in which they were asked for: of the jobs as they are known, in one round trip, and, where
+// one of them turns out to stand otherwise, while their rows are locked.
 func (s *Store) updateAll(ctx context.Context, asked []*update) error {
+	err := s.updateKnown(ctx, asked)
+	if errors.Is(err, errOvertaken) {
+		err = s.updateLocked(ctx, asked)
+	}
+	return err
+}
+
+var errOvertaken = errors.New("a job stands otherwise than was known")
+
+// updateKnown keeps nothing and returns errOvertaken where a job has changed since it was read or accepted.
+func (s *Store) updateKnown(ctx context.Context, asked []*update) error {
+	jobs, remembered, err := s.known(ctx, asked)
+	if err != nil {
+		return err
+	}
+	k, idle := changes(asked, jobs)
+	for _, id := range idle {
+		if remembered[id] { // what is remembered may be old, and no statement would tell
+			return errOvertaken
+		}
+	}
+	if len(k.changed) == 0 {
+		return nil
+	}
+	release, err := s.turnsOf(ctx, k.messages)
+	if err != nil {
+		return err
+	}
+	defer release()                                                                       // only after the commit; see turns
+	slices.SortFunc(k.changed, func(a, b changed) int { return cmp.Compare(a.ID, b.ID) }) // see lockQuery
+	all := k.statement()
+	return s.atOnce(ctx, "changing jobs", func(ctx context.Context, token string) error {
+		err := all.run(ctx, s.writers, token)
+		if code(err) == notNull {
+			return errors.Join(errOvertaken, err)
+		}
+		return err
+	})
+}
+
+// known gives those of the jobs that are there, as they were when they were accepted here, which may be a while ago (remembered), or as they
+// are.
+func (s *Store) known(ctx context.Context, asked []*update) (jobs map[job.ID]*job.Job, remembered map[job.ID]bool, err error) {
+	jobs, remembered = map[job.ID]*job.Job{}, map[job.ID]bool{}
+	var others []*update
+	for _, u := range asked {
+		if j, ok := s.accepted.Peek(u.id); ok {
+			s.accepted.Remove(u.id) // it changes now
+			jobs[u.id], remembered[u.id] = &j, true
+		} else if !remembered[u.id] {
+			others = append(others, u)
+		}
+	}
+	if len(others) == 0 {
+		return jobs, remembered, nil
+	}
+	err = s.read(ctx, "reading jobs", func(ctx context.Context) error {
+		read, err := s.readJobs(ctx, s.writers, readQuery, others)
+		maps.Copy(jobs, read)
+		return err
+	})
+	return jobs, remembered, err
+}
+
+// changes applies what is asked for to the jobs, and says which of them some of it left as they were.
+func changes(asked []*update, jobs map[job.ID]*job.Job) (k kept, idle []job.ID) {
+	place := map[job.ID]int{} // in k.changed
+	for _, u := range asked {
+		j, ok := jobs[u.id]
+		if !ok {
+			u.err = noJob(u.id)
+			continue
+		}
+		c, err := u.change(*j)
+		if u.err = err; err != nil {
+			idle = append(idle, u.id)
+			continue
+		}
+		if u.now = *j; len(c.Events) == 0 {
+			idle = append(idle, u.id)
+			continue
+		}
+		if end, ended := job.End(*j); ended { // it follows from the job no more
+			k.events = append(k.events, happened{Event: end, job: u.id})
+		}
+		at, ok := place[u.id]
+		if !ok {
+			at = len(k.changed)
+			place[u.id] = at
+			k.changed = append(k.changed, changed{before: j.Sequence})
+		}
+		k.changed[at].Job = c.Job
+		if c.Job.State == job.Succeeded && j.State != job.Succeeded {
+			k.addResults(c.Job)
+		}
+		*j, u.now = c.Job, c.Job
+		k.add(u.id, c)
+	}
+	return k, idle
+}
+
+// updateLocked makes the changes while the jobs' rows are locked.
+func (s *Store) updateLocked(ctx context.Context, asked []*update) error {
 	release := func() {} // only after the commit; see turns
 	defer func() { release() }()
 	return s.once(ctx, "changing jobs", func(ctx context.Context, tx *sql.Tx, token string) (bool, error) {
-		jobs, err := s.lockJobs(ctx, tx, asked)
+		jobs, err := s.readJobs(ctx, tx, lockQuery, asked)
 		if err != nil {
 			return false, err
 		}
-		var k kept
-		changed := map[job.ID]bool{}
-		for _, u := range asked {
-			j, ok := jobs[u.id]
-			if !ok {
-				u.err = noJob(u.id)
-				continue
-			}
-			c, err := u.change(*j)
-			if u.err = err; err != nil {
-				continue
-			}
-			if u.now = *j; len(c.Events) == 0 {
-				continue
-			}
-			if end, ended := job.End(*j); ended { // it follows from the job no more
-				k.events = append(k.events, happened{Event: end, job: u.id})
-			}
-			if !changed[u.id] {
-				changed[u.id] = true
-				k.changed = append(k.changed, j)
-			}
-			if c.Job.State == job.Succeeded && j.State != job.Succeeded {
-				k.addResults(c.Job)
-			}
-			*j, u.now = c.Job, c.Job
-			k.add(u.id, c)
-		}
-		if len(changed) == 0 {
+		k, _ := changes(asked, jobs)
+		if len(k.changed) == 0 {
 			return false, nil
 		}
 		release() // what the try before took
@@ -75,21 +156,24 @@ func (s *Store) updateAll(ctx context.Context, asked []*update) error {
 	})
 }
 
-const lockQuery = "SELECT " + jobColumns + " FROM jobs WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+const (
+	readQuery = "SELECT " + jobColumns + " FROM jobs WHERE id = ANY($1::text[])"
+	// Rows are locked in the order of their identifiers, so that those who want several never wait for each other in a circle.
+	lockQuery = readQuery + " ORDER BY id FOR NO KEY UPDATE"
+)
 
-// lockJobs reads those of the jobs that are there. They are locked in the order of their identifiers, so that those who want several
-// never wait for each other in a circle.
-func (s *Store) lockJobs(ctx context.Context, tx *sql.Tx, asked []*update) (map[job.ID]*job.Job, error) {
+// readJobs reads those of the jobs that are there.
+func (s *Store) readJobs(ctx context.Context, from querier, query string, asked []*update) (map[job.ID]*job.Job, error) {
 	ids := make([]job.ID, len(asked))
 	for i, u := range asked {
 		ids[i] = u.id
 	}
-	rows, err := tx.QueryContext(ctx, lockQuery, texts(ids))
+	rows, err := from.QueryContext(ctx, query, texts(ids))
 	found, err := all(rows, err, s.scanJob)
 	if err != nil {
 		return nil, err
 	}
-	if err := withResults(ctx, tx, found); err != nil {
+	if err := withResults(ctx, from, found); err != nil {
 		return nil, err
 	}
 	jobs := make(map[job.ID]*job.Job, len(found))

@@ -112,6 +112,7 @@ func col[R, V any](name, kind string, rows []R, value func(R) V) column {
 type statement struct {
 	parts []string
 	args  []any
+	sure  []string // what must be true of it, or all is undone
 }
 
 // rows puts columns into the arguments and gives what reads them as rows.
@@ -131,25 +132,28 @@ func (s *statement) insert(table, then string, columns ...column) {
 	s.parts = append(s.parts, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s AS given (%s) %s", table, names, from, names, then))
 }
 
-// update changes the rows that have the first column in common with those given.
-func (s *statement) update(table string, columns ...column) {
+// update changes the rows that have the first column in common with those given, and in version what the last says: each of them.
+func (s *statement) update(table, version string, columns ...column) {
 	names, from := s.rows(columns)
+	key, before := columns[0].name, columns[len(columns)-1].name
 	var set []string
-	for _, c := range columns[1:] {
+	for _, c := range columns[1 : len(columns)-1] {
 		set = append(set, fmt.Sprintf("%s = given.%s", c.name, c.name))
 	}
-	s.parts = append(s.parts, fmt.Sprintf("UPDATE %s SET %s FROM %s AS given (%s) WHERE %s.%s = given.%s",
-		table, strings.Join(set, ", "), from, names, table, columns[0].name, columns[0].name))
+	s.sure = append(s.sure, fmt.Sprintf("(SELECT count(*) FROM part%d) = cardinality($%d)", len(s.parts), len(s.args)))
+	s.parts = append(s.parts, fmt.Sprintf("UPDATE %[1]s SET %[2]s FROM %[3]s AS given (%[4]s) WHERE %[1]s.%[5]s = given.%[5]s AND %[1]s.%[6]s = given.%[7]s RETURNING 1",
+		table, strings.Join(set, ", "), from, names, key, version, before))
 }
 
-// run makes the changes and keeps the transaction's token.
+// run makes the changes and keeps the transaction's token. There is none, which the server refuses as notNull, where a row was not as it was
+// to be.
 func (s *statement) run(ctx context.Context, on executor, token string) error {
 	var query strings.Builder
 	for i, p := range s.parts {
 		query.WriteString([]string{"WITH ", ", "}[min(i, 1)])
 		fmt.Fprintf(&query, "part%d AS (%s)", i, p)
 	}
-	fmt.Fprintf(&query, " INSERT INTO outcomes (token) VALUES ($%d)", len(s.args)+1)
+	fmt.Fprintf(&query, " INSERT INTO outcomes (token) SELECT CASE WHEN %s THEN $%d END", strings.Join(append(s.sure, "true"), " AND "), len(s.args)+1)
 	_, err := on.ExecContext(ctx, query.String(), append(s.args, token)...)
 	return err
 }

@@ -68,6 +68,7 @@ func Run(t *testing.T, s Suite) {
 		"Census":            testCensus,
 		"Reopened":          testReopened,
 		"Cancelled":         testCancelled,
+		"ChangedElsewhere":  testChangedElsewhere,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
