@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"calotype/services/image/app/queue"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/worker/app"
 )
@@ -58,36 +56,9 @@ func isolated(t *testing.T) (node, job.Queue, *prometheus.Registry, func() error
 	cfg := config(t, filepath.Join(t.TempDir(), "queue.db"))
 	cfg.Worker.Isolation.Mode = "process"
 	cfg.Worker.Isolation.Memory = 1 << 50 // the race detector's shadow counts
-	q, err := queue.Open(cfg.Queue, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = q.Close() })
-	n.queue = q
-	metrics := prometheus.NewRegistry()
-	host.Metrics = metrics
-	a, err := app.New(cfg, host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- a.Run(ctx) }()
-	gone := false
-	leave := func() error {
-		if cancel(); gone {
-			return nil
-		}
-		gone = true
-		return <-over
-	}
-	t.Cleanup(func() {
-		if err := leave(); err != nil {
-			t.Error(err)
-		}
-	})
-	<-a.Ready()
-	return n, q, metrics, leave
+	q := n.join(t, cfg)
+	leave := worker(t, cfg, host)
+	return n, q, host.Metrics, leave
 }
 
 // digest keeps a photograph with something behind its end.

@@ -45,10 +45,8 @@ func TestOriginalsAreKeptWhereTheyAreAskedFor(t *testing.T) {
 	var registries []prometheus.Gatherer
 	var leave []func() error
 	for i := range nodes {
-		e := &held{let: make(chan struct{})}
-		close(e.let)
 		host.ID = fmt.Sprintf("node-%d", i)
-		leave = append(leave, worker(t, config(t, filepath.Join(t.TempDir(), fmt.Sprintf("queue-%d.db", i))), host, e))
+		leave = append(leave, worker(t, config(t, filepath.Join(t.TempDir(), fmt.Sprintf("queue-%d.db", i))), host))
 		registries = append(registries, host.Metrics)
 	}
 	var digests []string

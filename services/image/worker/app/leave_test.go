@@ -2,26 +2,17 @@ package app_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"calotype/kit/boot"
 	"calotype/proto"
 	imagev1 "calotype/proto/image/v1"
 	manager "calotype/services/image/app"
-	"calotype/services/image/app/queue"
-	"calotype/services/image/internal/blobclient"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/worker/app"
-	storage "calotype/services/storage/app"
 )
 
 // held is an engine that makes nothing until it is let, or its time is up.
@@ -50,73 +41,6 @@ func (h *held) Render(ctx context.Context, in app.Input, variants []app.Variant,
 	}
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for tick := time.Tick(time.Millisecond); !ok(); <-tick {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-func config(t *testing.T, file string) app.Config {
-	cfg := app.DefaultConfig()
-	cfg.Log.Level, cfg.RPC.Listen, cfg.Ops.Listen = "error", "127.0.0.1:0", ""
-	cfg.Queue.Path = file
-	cfg.Worker.Slots, cfg.Worker.Backoff = 2, time.Millisecond
-	t.Helper()
-	return cfg
-}
-
-// worker runs one of several nodes on one queue. They share the host, as no two nodes do but for its metrics.
-func worker(t *testing.T, cfg app.Config, h *boot.Host, e *held) (leave func() error) {
-	t.Helper()
-	h.Metrics = prometheus.NewRegistry()
-	a, err := app.New(cfg, h, app.WithEngine(e.wrap))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- a.Run(ctx) }()
-	leave = sync.OnceValue(func() error {
-		cancel()
-		return <-over
-	})
-	t.Cleanup(func() { _ = leave() })
-	<-a.Ready()
-	return leave
-}
-
-// store runs storage and keeps the test's pictures there.
-func store(t *testing.T) (*boot.Host, node) {
-	t.Helper()
-	cfg := storage.DefaultConfig()
-	cfg.Log.Level = "error"
-	cfg.RPC.Listen, cfg.Storage.Root, cfg.Storage.MinFree = "127.0.0.1:0", t.TempDir(), 0
-	host, err := boot.NewHost(proto.Storage, cfg.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := storage.New(cfg, host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-over, host.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	<-s.Ready()
-	return host, node{blobs: blobclient.New(host.Client())}
-}
-
 // A node that leaves lets finish what runs while there is time, and hands the rest to others at once: nothing waits for a lease, and
 // nothing counts as lost, however often it happens.
 func TestLeavingHandsBack(t *testing.T) {
@@ -126,12 +50,7 @@ func TestLeavingHandsBack(t *testing.T) {
 	cfg.Queue.Lease = time.Minute // whoever waits for it waits too long
 	cfg.Queue.MaxDeliveries = 1   // a loss would be the end
 	cfg.Drain.Timeout = 400 * time.Millisecond
-	q, err := queue.Open(cfg.Queue, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = q.Close() })
-	n.queue = q
+	q := n.join(t, cfg)
 	d := n.keep(t, "photo.jpg")
 	const jobs = 6
 	for i := range jobs {
@@ -139,7 +58,7 @@ func TestLeavingHandsBack(t *testing.T) {
 	}
 	for range 3 { // nodes that never get done
 		e := hold()
-		leave := worker(t, cfg, host, e)
+		leave := worker(t, cfg, host, app.WithEngine(e.wrap))
 		eventually(t, "the slots are in use", func() bool { return e.begun.Load() == 2 })
 		began := time.Now()
 		if err := leave(); err != nil {
@@ -155,7 +74,7 @@ func TestLeavingHandsBack(t *testing.T) {
 	}
 	e := hold()
 	cfg.Drain.Timeout = 20 * time.Second
-	leave := worker(t, cfg, host, e)
+	leave := worker(t, cfg, host, app.WithEngine(e.wrap))
 	eventually(t, "another node has them at once", func() bool { return e.begun.Load() == 2 })
 	gone := make(chan error, 1)
 	go func() { gone <- leave() }()
@@ -169,7 +88,7 @@ func TestLeavingHandsBack(t *testing.T) {
 	}
 	e = hold()
 	close(e.let)
-	worker(t, cfg, host, e)
+	worker(t, cfg, host, app.WithEngine(e.wrap))
 	for i := range jobs {
 		reports := n.told(t, job.ID(fmt.Sprintf("job_%d", i)))
 		if last := reports[len(reports)-1]; last.Kind != job.Finished {
@@ -202,7 +121,7 @@ func TestCancelReachesTheWork(t *testing.T) {
 	})
 	<-m.Ready()
 	e := hold()
-	worker(t, config(t, mcfg.Queue.Path), host, e)
+	worker(t, config(t, mcfg.Queue.Path), host, app.WithEngine(e.wrap))
 	jobs, images := imagev1.NewJobsService(proto.Image, host.Client()), imagev1.NewImagesService(proto.Image, host.Client())
 	d := n.keep(t, "photo.jpg")
 	for name, end := range map[string]func(*imagev1.Image, *imagev1.Job) error{

@@ -1,16 +1,13 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"path/filepath"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"calotype/services/image/app/queue"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/worker/app"
 )
@@ -69,29 +66,9 @@ func reducing(t *testing.T, change func(*app.Config)) (node, prometheus.Gatherer
 	cfg := config(t, filepath.Join(t.TempDir(), "queue.db"))
 	cfg.Worker.Mezzanine = 256
 	change(&cfg)
-	q, err := queue.Open(cfg.Queue, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = q.Close() })
-	n.queue = q
-	registry := prometheus.NewRegistry()
-	host.Metrics = registry
-	a, err := app.New(cfg, host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() { over <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-over; err != nil {
-			t.Error(err)
-		}
-	})
-	<-a.Ready()
-	return n, registry
+	n.join(t, cfg)
+	worker(t, cfg, host)
+	return n, host.Metrics
 }
 
 // A large original is decoded once, whatever is made of it that is small, and gives the same bytes whether its copy was there or not; so it
