@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,12 +29,16 @@ const (
 func TestPoison(t *testing.T) {
 	_, _, secret := newReceiver(t)
 	c := newCluster(t, plan{brokers: 1, managers: 1, workers: 2, worker: "fragile", webhookSecret: secret})
-	good := c.image(t, pictures(t, 1)[0])
+	photo, err := os.ReadFile(filepath.Join("..", "pictures", "photo.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := c.image(t, photo)
 	alone := c.jobs(t, good, goodJobs)
 	c.await(t)
 	usual := waited(t, c, alone)
 
-	poison := c.image(t, append(pictures(t, 1)[0], []byte("calotype poison")...))
+	poison := c.image(t, append(photo, []byte("calotype poison")...))
 	half := c.jobs(t, good, goodJobs/2)
 	deadly := c.jobs(t, poison, poisonJobs)
 	all := append(half, c.jobs(t, good, goodJobs/2)...)
@@ -74,7 +80,7 @@ func (c *cluster) jobs(t *testing.T, image string, n int) []string {
 	g.SetLimit(16)
 	for i := range n {
 		g.Go(func() error {
-			body := fmt.Sprintf(`{"image_id": %q, "variants": ["a:w_64,f_webp"]}`, image)
+			body := fmt.Sprintf(`{"image_id": %q, "variants": ["page:w_640,f_webp"]}`, image)
 			a, err := c.Send(t.Context(), http.MethodPost, "/v1/jobs", nil, strings.NewReader(body))
 			if err != nil {
 				return err
