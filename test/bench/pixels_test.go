@@ -28,8 +28,8 @@ import (
 // web keeps a connection for each caller.
 var web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: time.Minute}
 
-// Pictures by HTTP from `calotype up`, with originals in the worker's memory and without, beside sharp behind Node's server reading local
-// files. All have the same two cores, those who ask included, and all are on the libvips of sharp; with LIBVIPS=machine Calotype is on the machine's, and
+// Pictures by HTTP from `calotype up`, with originals in the worker's memory, without, and with reduced copies of large ones, beside sharp behind Node's server
+// reading local files. All have the same two cores, those who ask included, and all are on the libvips of sharp; with LIBVIPS=machine Calotype is on the machine's, and
 // both libraries are measured alone, too, which gives what the ratios would be on one.
 func BenchmarkServers(b *testing.B) {
 	besideSharp(b, "calotype", []string{"./cmd/calotype"}, func(bin string, files map[string][]string, env ...string) *suite {
@@ -37,7 +37,7 @@ func BenchmarkServers(b *testing.B) {
 	})
 }
 
-// besideSharp compares two of a kind of Calotype, which differ in that one keeps originals in its worker's memory.
+// besideSharp compares three of a kind of Calotype, which differ in what their worker keeps: nothing, originals, or reduced copies of them, too.
 func besideSharp(b *testing.B, name string, packages []string, start func(bin string, files map[string][]string, env ...string) *suite) {
 	b.Helper()
 	tasks := append(pixels.Tasks(), pixels.Set())
@@ -57,6 +57,7 @@ func besideSharp(b *testing.B, name string, packages []string, start func(bin st
 	bin := b.TempDir()
 	pixels.Build(b, bin, library, packages...)
 	cold, hot := start(bin, files, "CALOTYPE_WORKER__ORIGINALS__MEMORY=0"), start(bin, files)
+	reduced := start(bin, files, "CALOTYPE_WORKER__MEZZANINE=2560")
 	mine, other := "bare libvips "+ours.Version, "bare libvips "+theirs.Version
 	alone := func(bare *pixels.Bare) func(testing.TB, pixels.Task, int) pixels.Lap {
 		return func(tb testing.TB, t pixels.Task, callers int) pixels.Lap {
@@ -86,11 +87,12 @@ func besideSharp(b *testing.B, name string, packages []string, start func(bin st
 	pixels.Compare(b, tasks, append(contenders,
 		pixels.Contender{Name: name + ", originals stored", On: mine, Turn: cold.turn},
 		pixels.Contender{Name: name + ", originals kept", On: mine, Turn: hot.turn},
+		pixels.Contender{Name: name + ", copies kept", On: mine, Turn: reduced.turn},
 	)...)
 	for kind, s := range sharp {
 		pixels.Say("most memory: sharp, %s: %d MB", kind, pixels.Peak(b, s.Pid()))
 	}
-	pixels.Say("most memory, originals stored: %s\nmost memory, originals kept: %s", cold.peaks(b), hot.peaks(b))
+	pixels.Say("most memory, originals stored: %s\nmost memory, originals kept: %s\nmost memory, copies kept: %s", cold.peaks(b), hot.peaks(b), reduced.peaks(b))
 }
 
 func timeOf(tb testing.TB, pid int) func() time.Duration {

@@ -99,10 +99,12 @@ func Say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 // even is the head of the column of ratios as they would be if all worked on the first one's libvips.
 func even(contenders []Contender) string {
-	if contenders[0].On == "" {
-		return ""
+	for _, c := range contenders {
+		if c.On != "" && c.On != contenders[0].On {
+			return "on one libvips"
+		}
 	}
-	return "on one libvips"
+	return ""
 }
 
 func each(laps []Lap, f func(Lap) float64) []float64 {
