@@ -17,7 +17,7 @@ import (
 type arena struct {
 	reins *reins
 	owned []*C.VipsImage
-	parts []*arena // that are freed with it, or before
+	parts []*arena     // that are freed with it, or before
 	space recipe.Space // of its pictures, once they are settled
 	err   error
 }

@@ -16,6 +16,7 @@ type codec struct {
 	animated bool
 	quality  int                    // the default
 	side     int                    // pixels that a side may have
+	weight   float64                // bytes that its encoder takes a pixel, with the result
 	pixels   int64                  // that are encoded within a slot's memory and time; 0 means the general limit
 	effort   func(pixels int64) int // by the pixels of all frames
 }
@@ -51,20 +52,20 @@ func (c codec) most(o recipe.Output) int64 {
 // 62 where 2 costs 75 and saves 1%, and 0 is left for pictures at which 1 would take seconds. An encoder that wants the whole picture
 // at once takes 21 bytes a pixel for AVIF, 14 for GIF and 11 for WebP: that is what their limits are for.
 var codecs = map[recipe.Format]codec{
-	recipe.JPEG: {id: C.CT_JPEG, quality: recipe.DefaultQuality, side: 65500, effort: steady(0)},
-	recipe.PNG:  {id: C.CT_PNG, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
-	recipe.WebP: {id: C.CT_WEBP, alpha: true, animated: true, quality: recipe.DefaultQuality, side: 16383, pixels: recipe.MaxWebPPixels, effort: steady(2)},
-	recipe.GIF:  {id: C.CT_GIF, alpha: true, animated: true, quality: 100, side: 65535, pixels: maxQuantized, effort: quantize},
-	recipe.AVIF: {id: C.CT_HEIF, alpha: true, quality: recipe.DefaultAVIFQuality, side: 16384, pixels: recipe.MaxAVIFPixels, effort: func(pixels int64) int {
+	recipe.JPEG: {id: C.CT_JPEG, weight: 6, quality: recipe.DefaultQuality, side: 65500, effort: steady(0)},
+	recipe.PNG:  {id: C.CT_PNG, weight: 6, alpha: true, quality: 100, side: 1 << 30, effort: steady(6)},
+	recipe.WebP: {id: C.CT_WEBP, weight: 11, alpha: true, animated: true, quality: recipe.DefaultQuality, side: 16383, pixels: recipe.MaxWebPPixels, effort: steady(2)},
+	recipe.GIF:  {id: C.CT_GIF, weight: 34, alpha: true, animated: true, quality: 100, side: 65535, pixels: maxQuantized, effort: quantize},
+	recipe.AVIF: {id: C.CT_HEIF, weight: 21, alpha: true, quality: recipe.DefaultAVIFQuality, side: 16384, pixels: recipe.MaxAVIFPixels, effort: func(pixels int64) int {
 		if pixels > 2e6 {
 			return 0
 		}
 		return 1
 	}},
 	// Effort 3 takes 0.4 s a megapixel, and 7 twice that for 10% less bytes; either takes 43 bytes a pixel.
-	recipe.JXL:  {id: C.CT_JXL, alpha: true, quality: recipe.DefaultJXLQuality, side: 1 << 18, pixels: recipe.MaxJXLPixels, effort: steady(3)},
-	recipe.TIFF: {id: C.CT_TIFF, alpha: true, quality: 100, side: 1 << 20, effort: steady(0)},
-	recipe.JSON: {alpha: true, side: 1 << 30},
+	recipe.JXL:  {id: C.CT_JXL, weight: 43, alpha: true, quality: recipe.DefaultJXLQuality, side: 1 << 18, pixels: recipe.MaxJXLPixels, effort: steady(3)},
+	recipe.TIFF: {id: C.CT_TIFF, weight: 7, alpha: true, quality: 100, side: 1 << 20, effort: steady(0)},
+	recipe.JSON: {weight: 4, alpha: true, side: 1 << 30},
 }
 
 // outputFormat settles what Original means for an original of a format.

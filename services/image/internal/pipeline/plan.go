@@ -35,7 +35,7 @@ func (j *call) look(page int) (view, error) {
 	}
 	v := j.first
 	v.page = page
-	if page == 0 || moves(j.header.Format) {
+	if j.blind || page == 0 || moves(j.header.Format) {
 		return v, nil
 	}
 	a := j.reins.arena()
@@ -106,6 +106,9 @@ func (j *call) fits(p plan) error {
 func tooLarge(format string, args ...any) error {
 	return fault.New(fault.Invalid, ResultTooLarge, "the result is too large: "+format, args...)
 }
+
+// goesOn reports whether anything is done to a picture once it is as large as the first Resize makes it.
+func (p plan) goesOn() bool { return len(p.Steps) > 1 || len(p.Steps) == 1 && p.first == size{} }
 
 // groups splits the variants into those that share a decode: stills, animations, each page and each colour space need different ones, and what would not
 // fit into memory together is made one by one.

@@ -94,6 +94,7 @@ type call struct {
 	plans    []plan
 	results  []Rendered
 	bytes    int64
+	blind    bool // nothing is opened, as there is only to be told what it would cost
 }
 
 // render makes a group of variants from one decode.
@@ -229,7 +230,7 @@ func (j *call) variant(p plan, base []canvas, streams, last bool) error {
 	}
 	var done []picture
 	for _, c := range base {
-		if p.frames > 1 && !streams && len(p.Steps) > 1 { // one after the other: the buffers of all their steps take many times what frames do
+		if p.frames > 1 && !streams && p.goesOn() { // one after the other: the buffers of all their steps take many times what frames do
 			frame := c.picture.a
 			done = append(done, held(c.picture, a, func(im picture) picture {
 				c.picture = im

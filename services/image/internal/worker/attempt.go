@@ -96,13 +96,11 @@ func (c *Consumer) attempt(ctx context.Context, t job.Task, attempt int) (job.Ve
 // make fetches, renders in a slot, and stores when the slot is free for others. Each has its time: what storage takes too long for
 // is no fault of the picture.
 func (c *Consumer) make(ctx context.Context, t job.Task, progress *teller) ([]job.Result, error) {
-	in, err := timed(ctx, c.cfg.JobTimeout, func(ctx context.Context) (job.Input, error) { return c.parts.open(ctx, t.Original, t.Recipe) })
+	original, err := timed(ctx, c.cfg.JobTimeout, func(ctx context.Context) (job.Input, error) { return c.parts.open(ctx, t.Original, t.Recipe) })
 	if err != nil {
 		return nil, err
 	}
-	made, err := within(ctx, c.slots, jobs, c.cfg.JobTimeout, func(ctx context.Context) ([]Made, error) {
-		return c.parts.render(ctx, t.Original, in, t.Recipe, progress.rendering)
-	})
+	made, err := c.render(ctx, t, original, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +115,20 @@ func (c *Consumer) make(ctx context.Context, t job.Task, progress *teller) ([]jo
 		}
 		return results, nil
 	})
+}
+
+// render makes the results' pictures, in a slot.
+func (c *Consumer) render(ctx context.Context, t job.Task, original job.Input, progress *teller) ([]Made, error) {
+	h, err := c.slots.take(ctx, jobs)
+	if err != nil {
+		return nil, err
+	}
+	defer h.drop()
+	w, err := in(ctx, h, c.cfg.JobTimeout, func(ctx context.Context) (work, error) { return c.parts.prepare(ctx, t.Original, original, t.Recipe) })
+	if err != nil {
+		return nil, err
+	}
+	return c.parts.made(ctx, h, w, c.cfg.JobTimeout, progress.rendering)
 }
 
 // timed calls storage. One that does not answer in time is away.

@@ -7,7 +7,7 @@ func (w *Worker) Load() (slots, inFlight, waiting int) {
 	defer s.mu.Unlock()
 	for who := range sides {
 		inFlight += s.used[who]
-		waiting += len(s.queue[who])
+		waiting += len(s.queue[who]) + s.room.waiting[who]
 	}
 	return s.each + 1, inFlight, waiting // see slots: both sides together have one more than each
 }

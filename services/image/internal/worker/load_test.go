@@ -8,7 +8,7 @@ import (
 func TestLoad(t *testing.T) {
 	s := newSlots(1, 4, time.Minute, nil)
 	w := &Worker{Consumer: &Consumer{slots: s}}
-	give, err := s.take(t.Context(), jobs)
+	h, err := s.take(t.Context(), jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,7 +18,7 @@ func TestLoad(t *testing.T) {
 	if slots, inFlight, waiting := w.Load(); slots != 2 || inFlight != 1 || waiting != 1 {
 		t.Errorf("%d slots, %d in flight, %d waiting", slots, inFlight, waiting)
 	}
-	give()
+	h.drop()
 	if _, inFlight, waiting := w.Load(); inFlight != 1 || waiting != 0 {
 		t.Errorf("%d in flight, %d waiting after the turn", inFlight, waiting)
 	}

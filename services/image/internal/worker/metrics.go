@@ -9,6 +9,8 @@ import (
 // Metrics counts what a node does. A nil one counts nothing.
 type Metrics struct {
 	slotsTotal, inUse, waiting *prometheus.GaugeVec
+	memory, memoryUsed         prometheus.Gauge
+	memoryWaiting              *prometheus.GaugeVec
 	in, out, redelivered       prometheus.Counter
 	shared                     prometheus.Counter
 	jobs                       *prometheus.CounterVec
@@ -26,6 +28,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"side"}),
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "calotype_worker_slots_waiting", Help: "Who waits for a slot.",
+		}, []string{"side"}),
+		memory: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "calotype_worker_memory_bytes", Help: "Memory for pictures that are worked on at once (worker.memory).",
+		}),
+		memoryUsed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "calotype_worker_memory_admitted_bytes", Help: "Memory that is foreseen for the pictures that are worked on.",
+		}),
+		memoryWaiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "calotype_worker_memory_waiting", Help: "Who waits for memory, and lends its slot meanwhile.",
 		}, []string{"side"}),
 		in:  prometheus.NewCounter(prometheus.CounterOpts{Name: "calotype_worker_original_bytes_total", Help: "Bytes of originals read."}),
 		out: prometheus.NewCounter(prometheus.CounterOpts{Name: "calotype_worker_result_bytes_total", Help: "Bytes of results made."}),
@@ -50,7 +61,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"op", "format"}),
 	}
-	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine, m.slotsTotal, m.redelivered, m.took, m.shared)
+	r.MustRegister(m.inUse, m.waiting, m.in, m.out, m.jobs, m.engine, m.slotsTotal, m.redelivered, m.took, m.shared, m.memory, m.memoryUsed, m.memoryWaiting)
 	for _, outcome := range outcomes {
 		m.jobs.WithLabelValues(outcome) // so that each is told from the start
 	}
@@ -71,7 +82,10 @@ func (m *Metrics) slots(s *slots) {
 		m.slotsTotal.WithLabelValues(name).Set(float64(s.each))
 		m.inUse.WithLabelValues(name).Set(float64(s.used[who]))
 		m.waiting.WithLabelValues(name).Set(float64(len(s.queue[who])))
+		m.memoryWaiting.WithLabelValues(name).Set(float64(s.room.waiting[who]))
 	}
+	m.memory.Set(float64(s.room.size))
+	m.memoryUsed.Set(float64(s.room.used))
 }
 
 func (m *Metrics) read(bytes int) {

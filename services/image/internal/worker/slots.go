@@ -21,7 +21,8 @@ const (
 var sideNames = [sides]string{"callers", "jobs"}
 
 // slots bounds what a node does at once. Each side may have so many, and both together one more: so neither keeps the other
-// waiting for ever, and a caller hardly ever waits behind jobs.
+// waiting for ever, and a caller hardly ever waits behind jobs. What takes much memory also waits until there is room for it, and lends
+// its slot to others meanwhile.
 type slots struct {
 	each     int
 	waiting  int
@@ -32,6 +33,7 @@ type slots struct {
 	mu    sync.Mutex
 	used  [sides]int
 	queue [sides][]chan struct{}
+	room  room
 }
 
 func newSlots(each, waiting int, patience time.Duration, m *Metrics) *slots {
@@ -42,12 +44,23 @@ func newSlots(each, waiting int, patience time.Duration, m *Metrics) *slots {
 
 // take waits for a slot. Callers fail with fault.Unavailable at once when too many wait already, and when it lasts too long; jobs
 // wait as long as ctx.
-func (s *slots) take(ctx context.Context, who side) (give func(), err error) {
+func (s *slots) take(ctx context.Context, who side) (*hold, error) {
 	turn, err := s.enter(who)
 	if err != nil {
 		return nil, err
 	}
-	give = sync.OnceFunc(func() { s.give(who) })
+	h := &hold{slots: s, who: who, users: 1}
+	if err = s.await(ctx, who, turn, "every slot of this node is taken"); err == nil {
+		return h, nil
+	}
+	if !s.quit(who, turn) {
+		h.drop() // the turn came at the same moment
+	}
+	return nil, err
+}
+
+// await waits for a turn: callers for no longer than their patience.
+func (s *slots) await(ctx context.Context, who side, turn <-chan struct{}, what string) error {
 	var late <-chan time.Time
 	if who == callers {
 		t := time.NewTimer(s.patience)
@@ -56,20 +69,16 @@ func (s *slots) take(ctx context.Context, who side) (give func(), err error) {
 	}
 	select {
 	case <-turn:
-		return give, nil
+		return nil
 	case <-late:
-		err = busy()
+		return busy(what)
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
 	}
-	if !s.quit(who, turn) {
-		give() // the turn came at the same moment
-	}
-	return nil, err
 }
 
-func busy() error {
-	f := fault.New(fault.Unavailable, "NODE_BUSY", "every slot of this node is taken")
+func busy(what string) error {
+	f := fault.New(fault.Unavailable, "NODE_BUSY", "%s", what)
 	f.RetryAfter = time.Second
 	return f
 }
@@ -79,19 +88,26 @@ func (s *slots) enter(who side) (chan struct{}, error) {
 	defer s.mu.Unlock()
 	turn := make(chan struct{})
 	if who == callers && len(s.queue[who]) >= s.waiting && !s.free(who) {
-		return nil, busy()
+		return nil, busy("every slot of this node is taken")
 	}
 	s.queue[who] = append(s.queue[who], turn)
 	s.grant()
 	return turn, nil
 }
 
-func (s *slots) free(who side) bool {
+// free reports whether somebody may begin: not while many hold an original already and wait for memory.
+func (s *slots) free(who side) bool { return s.open(who) && s.room.waiting[who] < s.each }
+
+// open reports whether there is a slot.
+func (s *slots) open(who side) bool {
 	return s.used[who] < s.each && s.used[callers]+s.used[jobs] <= s.each
 }
 
-// grant lets in who may, callers first. It is called with the lock.
+// grant lets in who may: first who has waited for memory, then callers. It is called with the lock.
 func (s *slots) grant() {
+	for _, h := range s.room.grant(s.open, func(who side) { s.used[who]++ }) {
+		close(h.turn)
+	}
 	for who := range sides {
 		for len(s.queue[who]) > 0 && s.free(who) {
 			close(s.queue[who][0])
@@ -100,13 +116,6 @@ func (s *slots) grant() {
 		}
 	}
 	s.metrics.slots(s)
-}
-
-func (s *slots) give(who side) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used[who]--
-	s.grant()
 }
 
 // quit leaves the queue, and reports false when the turn had come.
@@ -121,59 +130,4 @@ func (s *slots) quit(who side, turn chan struct{}) bool {
 		}
 	}
 	return false
-}
-
-// grace is how long work may take to notice that its time is up. What is inside a library then holds its slot, not its caller.
-const grace = 250 * time.Millisecond
-
-// within does work in a slot and under a time limit that begins with the slot.
-func within[T any](ctx context.Context, s *slots, who side, limit time.Duration, work func(context.Context) (T, error)) (T, error) {
-	var none T
-	give, err := s.take(ctx, who)
-	if err != nil {
-		return none, err
-	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	done := make(chan outcome[T], 1)
-	s.crew.Go(func() {
-		defer give()
-		defer cancel()
-		done <- try(limited, work)
-	})
-	select {
-	case o := <-done:
-		return o.result()
-	case <-limited.Done():
-	}
-	t := time.NewTimer(grace)
-	defer t.Stop()
-	select {
-	case o := <-done:
-		return o.result()
-	case <-t.C:
-	}
-	if ctx.Err() != nil {
-		return none, ctx.Err()
-	}
-	return none, fault.New(fault.Deadline, "TRANSFORM_TIMEOUT", "the transformation took longer than %v", limit)
-}
-
-type outcome[T any] struct {
-	value    T
-	err      error
-	panicked any
-}
-
-func try[T any](ctx context.Context, work func(context.Context) (T, error)) (o outcome[T]) {
-	defer func() { o.panicked = recover() }()
-	o.value, o.err = work(ctx)
-	return o
-}
-
-// result lets a panic go on in the caller, who stands under what deals with it.
-func (o outcome[T]) result() (T, error) {
-	if o.panicked != nil {
-		panic(o.panicked)
-	}
-	return o.value, o.err
 }

@@ -12,11 +12,11 @@ import (
 
 func take(t *testing.T, s *slots, who side) func() {
 	t.Helper()
-	give, err := s.take(t.Context(), who)
+	h, err := s.take(t.Context(), who)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return give
+	return h.drop
 }
 
 // waits begins to take a slot and tells when it has it.
@@ -25,8 +25,8 @@ func waits(t *testing.T, s *slots, who side) <-chan func() {
 	got := make(chan func(), 1)
 	before := s.queued(who)
 	go func() {
-		if give, err := s.take(context.Background(), who); err == nil {
-			got <- give
+		if h, err := s.take(context.Background(), who); err == nil {
+			got <- h.drop
 		}
 	}()
 	eventually(t, "somebody waits", func() bool { return s.queued(who) > before })
@@ -104,7 +104,7 @@ func TestSlotsUnderLoad(t *testing.T) {
 	for i := range 200 {
 		wg.Go(func() {
 			who := side(i % 2)
-			give, err := s.take(context.Background(), who)
+			h, err := s.take(context.Background(), who)
 			if err != nil {
 				t.Error(err)
 				return
@@ -119,8 +119,7 @@ func TestSlotsUnderLoad(t *testing.T) {
 			mu.Lock()
 			now[who]--
 			mu.Unlock()
-			give()
-			give() // once is enough
+			h.drop()
 		})
 	}
 	wg.Wait()

@@ -39,13 +39,22 @@ func (t *Transformer) Inspect(ctx context.Context, d job.Digest) (job.Picture, e
 
 // transform is one run of Transform.
 func (t *Transformer) transform(ctx context.Context, d job.Digest, r recipe.Recipe) ([]Made, error) {
-	return within(ctx, t.slots, callers, t.timeout, func(ctx context.Context) ([]Made, error) {
+	h, err := t.slots.take(ctx, callers)
+	if err != nil {
+		return nil, err
+	}
+	defer h.drop()
+	w, err := in(ctx, h, t.timeout, func(ctx context.Context) (work, error) {
 		in, err := t.parts.open(ctx, d, r)
 		if err != nil {
-			return nil, err
+			return work{}, err
 		}
-		return t.parts.render(ctx, d, in, r, nil)
+		return t.parts.prepare(ctx, d, in, r)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return t.parts.made(ctx, h, w, t.timeout, nil)
 }
 
 // Abilities says what the node can do. Nothing is worked on for it.
@@ -64,16 +73,42 @@ func (p Parts) open(ctx context.Context, d job.Digest, r recipe.Recipe) (in job.
 	return in, err
 }
 
-// render makes a recipe of an original; it is called within a slot.
-func (p Parts) render(ctx context.Context, d job.Digest, in job.Input, r recipe.Recipe, tell func(job.Progress)) ([]Made, error) {
+// work is what is to be made of what.
+type work struct {
+	digest   job.Digest
+	in       job.Input
+	variants []recipe.Variant // resolved
+	weight   int64            // bytes of memory
+}
+
+// prepare finds out what is to be made, and what memory that takes.
+func (p Parts) prepare(ctx context.Context, d job.Digest, in job.Input, r recipe.Recipe) (work, error) {
 	r, err := p.resolve(ctx, in, r)
+	if err != nil {
+		return work{}, err
+	}
+	w := work{digest: d, in: in, variants: r.Variants}
+	if p.Weigh != nil {
+		w.weight = p.Weigh(in, r.Variants)
+	}
+	return w, nil
+}
+
+// made does work in a slot once there is memory for it. The time limit begins then.
+func (p Parts) made(ctx context.Context, h *hold, w work, limit time.Duration, tell func(job.Progress)) ([]Made, error) {
+	if err := h.admit(ctx, w.weight); err != nil {
+		return nil, err
+	}
+	return in(ctx, h, limit, func(ctx context.Context) ([]Made, error) { return p.render(ctx, w, tell) })
+}
+
+// render makes variants of an original; it is called within a slot.
+func (p Parts) render(ctx context.Context, w work, tell func(job.Progress)) ([]Made, error) {
+	in, err := p.reduce(ctx, w.digest, w.in, w.variants, tell)
 	if err != nil {
 		return nil, err
 	}
-	if in, err = p.reduce(ctx, d, in, r.Variants, tell); err != nil {
-		return nil, err
-	}
-	done, err := p.Engine.Render(ctx, in, r.Variants, tell)
+	done, err := p.Engine.Render(ctx, in, w.variants, tell)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +116,7 @@ func (p Parts) render(ctx context.Context, d job.Digest, in job.Input, r recipe.
 	for i, v := range done {
 		sum := sha256.Sum256(v.Data)
 		made[i] = Made{Data: v.Data, Result: job.Result{
-			Name: v.Name, Key: recipe.Key(string(d), r.Variants[i], recipe.EngineVersion), Digest: job.Digest(hex.EncodeToString(sum[:])),
+			Name: v.Name, Key: recipe.Key(string(w.digest), w.variants[i], recipe.EngineVersion), Digest: job.Digest(hex.EncodeToString(sum[:])),
 			Size: int64(len(v.Data)), Format: v.Format, ContentType: v.ContentType, Width: v.Width, Height: v.Height, Pages: v.Pages,
 		}}
 		p.Metrics.wrote(len(v.Data))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opentracing/opentracing-go"
 
+	"calotype/kit/config"
 	"calotype/kit/fault"
 	"calotype/services/image/internal/job"
 	"calotype/services/image/internal/recipe"
@@ -53,6 +54,7 @@ type Engine interface {
 // Config says how much a node does at once, and for how long.
 type Config struct {
 	Slots            int           `koanf:"slots" doc:"pictures that are worked on at once, for jobs and for callers each; 0 is one a CPU"`
+	Memory           config.Size   `koanf:"memory" doc:"bytes of memory that is foreseen for the pictures that are worked on at once: what does not fit waits, and what is larger is worked on alone; 0 is 48MiB a slot"`
 	Waiting          int           `koanf:"waiting" doc:"callers that may wait for a slot; more are sent elsewhere"`
 	Patience         time.Duration `koanf:"patience" doc:"how long a caller waits for a slot before it is sent elsewhere"`
 	JobTimeout       time.Duration `koanf:"job_timeout" doc:"how long the pictures of one job may take, and as long each storage with its original and its results"`
@@ -60,6 +62,9 @@ type Config struct {
 	Attempts         int           `koanf:"attempts" doc:"how often a job is tried while what it needs is away, unless the job says"`
 	Backoff          time.Duration `koanf:"backoff" doc:"the pause before a job's second attempt; each further one doubles it, up to a minute"`
 }
+
+// perSlot is the memory that there is for each slot, unless it is set.
+const perSlot = 48 * config.MiB
 
 // DefaultConfig uses every CPU.
 func DefaultConfig() Config {
@@ -75,6 +80,7 @@ func (c Config) Validate() []fault.Field {
 		}
 	}
 	check(c.Slots < 0 || c.Slots > 1024, "slots", fmt.Sprintf("%d is not within 0..1024", c.Slots))
+	check(c.Memory < 0, "memory", "must not be negative")
 	check(c.Waiting < 0, "waiting", "must not be negative")
 	check(c.Attempts < 1, "attempts", "must be at least 1")
 	for path, d := range map[string]time.Duration{
@@ -90,6 +96,9 @@ type Parts struct {
 	Originals Originals
 	Results   Results
 	Engine    Engine
+	// Weigh foresees the bytes of memory that resolved variants take at their peak, beside the original's own. It looks at what the file says
+	// of itself and takes no time. nil: nothing is foreseen.
+	Weigh     func(in job.Input, variants []recipe.Variant) int64
 	Copies    Copies               // nil: everything is made of originals themselves
 	Abilities func() job.Abilities // what the engine can do
 	Queue     job.Queue
@@ -112,7 +121,11 @@ func New(cfg Config, p Parts) *Worker {
 	if cfg.Slots == 0 {
 		cfg.Slots = runtime.GOMAXPROCS(0)
 	}
+	if cfg.Memory == 0 {
+		cfg.Memory = config.Size(cfg.Slots) * perSlot
+	}
 	s := newSlots(cfg.Slots, cfg.Waiting, cfg.Patience, p.Metrics)
+	s.room.size = int64(cfg.Memory)
 	return &Worker{
 		Transformer: &Transformer{slots: s, looks: newSlots(2*cfg.Slots, cfg.Waiting, cfg.Patience, nil), parts: p, timeout: cfg.TransformTimeout},
 		Consumer: &Consumer{slots: s, parts: p, cfg: cfg, now: time.Now, courier: &courier{queue: p.Queue},

@@ -87,7 +87,7 @@ func New(cfg Config, host *boot.Host, opts ...Option) (_ *App, err error) {
 		}
 	}
 	w := worker.New(cfg.Worker.Config, worker.Parts{
-		Originals: kept, Results: o.blobs, Engine: made, Copies: copies, Abilities: pictures.abilities, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
+		Originals: kept, Results: o.blobs, Engine: made, Weigh: weigh(cfg, pictures), Copies: copies, Abilities: pictures.abilities, Queue: o.queue, Desk: rpc.NewDesk(host.Client()), Limit: pictures.limit,
 		Node: host.ID, Tracer: host.Tracer, Metrics: metrics, Log: host.Log,
 	})
 	service, err := host.NewService(proto.Worker, cfg.Service(), func(s server.Server) error {

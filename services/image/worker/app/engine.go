@@ -62,6 +62,20 @@ func (e *engine) calls() int64 { return e.used.Load() }
 // limit is the most bytes of an original.
 func (e *engine) limit() int64 { return int64(e.now.Load().Limits().Bytes) }
 
+func (e *engine) weigh(in Input, variants []Variant) int64 { return e.now.Load().Weigh(in, variants) }
+
+// weigh foresees what a call takes, with the reduced copy that may be made for it first.
+func weigh(cfg Config, e decoder) func(Input, []Variant) int64 {
+	m := cfg.Worker.Mezzanine
+	return func(in Input, variants []Variant) int64 {
+		bytes := e.weigh(in, variants)
+		if m > 0 && in.Stands == nil && m.Reduces(in.Data) {
+			bytes = max(bytes, e.weigh(in, []Variant{m.Copy()}))
+		}
+		return bytes
+	}
+}
+
 func (e *engine) settings() string { return describe(e.now.Load()) }
 
 // describe tells what an engine's pictures follow from, beside original and recipe.

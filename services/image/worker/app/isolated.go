@@ -52,6 +52,7 @@ type decoder interface {
 	abilities() job.Abilities
 	calls() int64 // so far, in this process
 	settings() string
+	weigh(in Input, variants []Variant) int64 // see pipeline.Engine
 }
 
 // decode makes the node's engine, in this process or in others. What it gives ends it.
@@ -90,6 +91,8 @@ func (w wrapped) limit() int64             { return w.own.limit() }
 func (w wrapped) settings() string         { return w.own.settings() }
 func (w wrapped) abilities() job.Abilities { return w.own.abilities() }
 func (w wrapped) calls() int64             { return w.own.calls() }
+
+func (w wrapped) weigh(in Input, variants []Variant) int64 { return w.own.weigh(in, variants) }
 
 // isolated is an engine in helper processes, and what it goes by.
 type isolated struct {
@@ -141,6 +144,10 @@ func isolate(cfg Config, host *boot.Host, observe func(op, format string, took t
 func (i *isolated) limit() int64 { return int64(i.now.Load().alike.Limits().Bytes) }
 
 func (i *isolated) settings() string { return describe(i.now.Load().alike) }
+
+func (i *isolated) weigh(in Input, variants []Variant) int64 {
+	return i.now.Load().alike.Weigh(in, variants)
+}
 
 // calls are the helpers', with their memory.
 func (i *isolated) calls() int64 { return 0 }

@@ -111,6 +111,7 @@ func readBMFF(data []byte) (Header, error) {
 		if b.kind == "colr" && len(b.body) > 4 && (string(b.body[:4]) == "prof" || string(b.body[:4]) == "rICC") {
 			h.Profile = max(h.Profile, len(b.body)-4)
 		}
+		h.Deep = h.Deep || deep(b)
 	}
 	if h.Exif, err = exifOf(find(inner, "iinf"), extents); err != nil {
 		return h, err
@@ -121,6 +122,11 @@ func readBMFF(data []byte) (Header, error) {
 		return h, tooLarge("its parts have too many parts of their own")
 	}
 	return h, nil
+}
+
+// deep reports whether the description of a decoder says that pixels have more than 8 bits (AV1 in ISOBMFF, 2.3.3; ISO/IEC 14496-15, 8.3.3.1).
+func deep(b box) bool {
+	return b.kind == "av1C" && len(b.body) > 2 && b.body[2]&0x40 != 0 || b.kind == "hvcC" && len(b.body) > 18 && b.body[17]&7 > 0
 }
 
 // exifOf gives the bytes of the longest item that says it is EXIF.

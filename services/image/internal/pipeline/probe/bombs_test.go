@@ -92,7 +92,7 @@ func TestReadCountsWhatComesBesidePixels(t *testing.T) {
 		"EXIF in a HEIC":      {items(1, 20, make([]byte, 100<<10)), probe.Header{Format: "heic", Width: 16, Height: 16, Exif: 2000 << 10}},
 		"a profile in a HEIC": {items(1, 1, []byte{0}, box("colr", []byte("prof"), make([]byte, 3000))), probe.Header{Format: "heic", Width: 16, Height: 16, Profile: 3000, Exif: 1}},
 		"EXIF":                {withChunk(png, "eXIf", make([]byte, 2<<20)), probe.Header{Format: "png", Width: 200, Height: 150, Exif: 2 << 20}},
-		"scans":               {scans, probe.Header{Format: "jpeg", Width: 640, Height: 480, Scans: 12}},
+		"scans":               {scans, probe.Header{Format: "jpeg", Width: 640, Height: 480, Scans: 12, Coefficients: 478912}},
 	} {
 		c.want.ContentType, c.want.Frames = "image/"+c.want.Format, max(1, c.want.Frames)
 		if h, err := probe.Read(c.data); err != nil || h != c.want {

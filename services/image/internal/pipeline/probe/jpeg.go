@@ -24,6 +24,9 @@ func readJPEG(data []byte) (Header, error) {
 			if h.Width == 0 || h.Scans == 0 {
 				return h, broken("the JPEG ends before any picture began")
 			}
+			if h.Scans == 1 {
+				h.Coefficients = 0
+			}
 			return h, nil
 		case marker == 0 || marker == 1 || marker >= 0xd0 && marker <= 0xd8: // no length: stuffing, TEM, RST, SOI
 			continue
@@ -66,10 +69,24 @@ func frameHeader(h *Header, marker byte, s []byte) error {
 		return broken("the JPEG's frame header is cut short")
 	}
 	h.Height, h.Width = int(s[1])<<8|int(s[2]), int(s[3])<<8|int(s[4])
+	h.Coefficients = coefficients(s, int64(h.Width), int64(h.Height))
 	if h.Width == 0 || h.Height == 0 {
 		return broken("it says it is %d x %d pixels, which no picture is", h.Width, h.Height)
 	}
 	return nil
+}
+
+// coefficients adds those of a frame's components up. A component has less than the picture where others are sampled more often.
+func coefficients(s []byte, width, height int64) (sum int64) {
+	across, down := int64(1), int64(1)
+	for i := range int(s[5]) {
+		across, down = max(across, int64(s[7+3*i]>>4)), max(down, int64(s[7+3*i]&15))
+	}
+	for i := range int(s[5]) {
+		blocks := func(side, factor, most int64) int64 { return (side*factor/most + 15) / 8 }
+		sum += 64 * blocks(width, int64(s[7+3*i]>>4), across) * blocks(height, int64(s[7+3*i]&15), down)
+	}
+	return sum
 }
 
 // entropyEnd finds the marker after a scan's data.

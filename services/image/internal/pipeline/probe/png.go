@@ -37,6 +37,7 @@ func readPNG(data []byte) (Header, error) {
 				return h, broken("it says it is %d x %d pixels, which no picture is", w, ht)
 			}
 			h.Width, h.Height = int(w), int(ht)
+			h.Deep, h.Interlaced = body[12] > 8, body[16] != 0
 		case kind == "iCCP" && h.Profile == 0: // decoders take the first
 			h.Profile = unfolded(body[4:])
 		case kind == "eXIf":

@@ -46,6 +46,11 @@ type Header struct {
 	Scans       int // of a progressive JPEG
 	// Coded is the pixels that an AVIF's or HEIC's decoder will make, by what the compressed parts say of themselves.
 	Coded int64
+	// Coefficients is how many numbers, of 2 bytes, a decoder keeps of a JPEG of several scans.
+	Coefficients int64
+	Deep         bool // a PNG, AVIF or HEIC of more than 8 bits
+	Interlaced   bool // a PNG that is only complete with its last row
+	Lossless     bool // a WebP
 	// Profile and Exif are the bytes of the longest colour profile and EXIF block; a PNG's profile counts as it unfolds.
 	Profile, Exif int
 }

@@ -25,12 +25,13 @@ func load(t testing.TB, name string) []byte {
 func TestReadTellsWhatGoodFilesAre(t *testing.T) {
 	for name, want := range map[string]probe.Header{
 		"photo.jpg":         {Format: "jpeg", ContentType: "image/jpeg", Width: 1200, Height: 900, Frames: 1, Scans: 1, Exif: 9207},
-		"progressive.jpg":   {Format: "jpeg", ContentType: "image/jpeg", Width: 640, Height: 480, Frames: 1, Scans: 10},
+		"progressive.jpg":   {Format: "jpeg", ContentType: "image/jpeg", Width: 640, Height: 480, Frames: 1, Scans: 10, Coefficients: 478912},
 		"orientation-6.jpg": {Format: "jpeg", ContentType: "image/jpeg", Width: 80, Height: 120, Frames: 1, Scans: 1, Exif: 32},
 		"photo.webp":        {Format: "webp", ContentType: "image/webp", Width: 640, Height: 480, Frames: 1, Exif: 9207},
 		"photo.avif":        {Format: "avif", ContentType: "image/avif", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
 		"photo.heic":        {Format: "heic", ContentType: "image/heic", Width: 640, Height: 480, Frames: 1, Coded: 640 * 480},
 		"small.tif":         {Format: "tiff", ContentType: "image/tiff", Width: 160, Height: 120, Frames: 1},
+		"deep.png":          {Format: "png", ContentType: "image/png", Width: 96, Height: 64, Frames: 1, Deep: true},
 		"alpha.png":         {Format: "png", ContentType: "image/png", Width: 200, Height: 150, Frames: 1},
 		"banana.gif":        {Format: "gif", ContentType: "image/gif", Width: 121, Height: 128, Frames: 8},
 		"squares.webp":      {Format: "webp", ContentType: "image/webp", Width: 80, Height: 80, Frames: 9},

@@ -62,6 +62,7 @@ func webpChunk(h *Header, kind string, c []byte, pixels, animated *bool) error {
 		if len(c) < 5 || c[0] != 0x2f {
 			return broken("the WebP's pixels have no header")
 		}
+		h.Lossless = true
 		bits := binary.LittleEndian.Uint32(c[1:])
 		*pixels = true
 		return still(h, int(bits&0x3fff)+1, int(bits>>14&0x3fff)+1, *animated)

@@ -1,0 +1,90 @@
+package worker
+
+// overtakes is how many may be let in before one that has no room yet and came earlier: what is small need not wait behind what is large,
+// nor that for ever.
+const overtakes = 16
+
+// room is the memory for what is worked on at once, in bytes that were foreseen. What does not fit waits, and is let in as others leave:
+// in order, but for what fits before. What is larger than all of it is let in alone. It is used with the lock of its slots.
+type room struct {
+	size    int64 // 0: without a bound
+	used    int64
+	inside  int
+	queue   []*hold
+	waiting [sides]int
+}
+
+// fits reports whether there is room.
+func (r *room) fits(weight int64) bool {
+	return r.size == 0 || r.inside == 0 || r.used+weight <= r.size
+}
+
+// enter lets in what has a slot if it fits and overtakes nobody too often, else it waits for both.
+func (r *room) enter(h *hold) bool {
+	if r.fits(h.weight) && r.passable(len(r.queue)) {
+		r.admit(h, len(r.queue))
+		return true
+	}
+	h.state, h.turn = aside, make(chan struct{})
+	r.queue = append(r.queue, h)
+	r.waiting[h.who]++
+	return false
+}
+
+// grant gives those that are let in now, with a slot each.
+func (r *room) grant(open func(side) bool, slot func(side)) (in []*hold) {
+	for i := 0; i < len(r.queue) && r.passable(i); {
+		h := r.queue[i]
+		if !open(h.who) || !r.fits(h.weight) {
+			i++
+			continue
+		}
+		r.remove(i)
+		slot(h.who)
+		r.admit(h, i)
+		in = append(in, h)
+	}
+	return in
+}
+
+// passable reports whether the first n that wait may be overtaken once more.
+func (r *room) passable(n int) bool {
+	for _, h := range r.queue[:n] {
+		if h.passed >= overtakes {
+			return false
+		}
+	}
+	return true
+}
+
+// admit lets in one before the first n that wait.
+func (r *room) admit(h *hold, n int) {
+	for _, other := range r.queue[:n] {
+		other.passed++
+	}
+	h.state = admitted
+	r.used += h.weight
+	r.inside++
+}
+
+// leave is for who was let in.
+func (r *room) leave(weight int64) {
+	r.used -= weight
+	r.inside--
+}
+
+// quit is for who waits no longer.
+func (r *room) quit(h *hold) {
+	for i, other := range r.queue {
+		if other == h {
+			r.remove(i)
+			h.state = left
+			return
+		}
+	}
+}
+
+func (r *room) remove(i int) {
+	r.waiting[r.queue[i].who]--
+	r.queue = append(r.queue[:i:i], r.queue[i+1:]...)
+}
