@@ -130,7 +130,7 @@ func (c *RabbitMQCluster) process(node *RabbitMQ, port, dist int) *Process {
 		"RABBITMQ_CONFIG_FILE=" + write("rabbitmq.conf", conf, 0o600), "RABBITMQ_CONF_ENV_FILE=" + filepath.Join(dir, "none"), "RABBITMQ_LOGS=-",
 		// The script then becomes the broker, in place of starting it as a child that would outlive a kill.
 		"RUNNING_UNDER_SYSTEMD=true",
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}",
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
 	}
 	p.ready = node.answers
 	c.t.Cleanup(p.cleanup)
