@@ -87,7 +87,7 @@ func (d *desk) acceptBatch(ctx context.Context, jobs []job.Job, tenant, key stri
 	c := job.Commit{Receipt: d.receipt(key, payload)}
 	now := c.Receipt.Created
 	c.Batch = &job.Batch{ID: d.ids.Batch(now), Tenant: tenant, Total: len(jobs), Created: now}
-	c.Receipt.Batch = c.Batch.ID
+	c.Receipt.Batch, c.Jobs = c.Batch.ID, make([]job.Change, 0, len(jobs))
 	for _, j := range jobs {
 		j.BatchID = c.Batch.ID
 		change, err := d.begin(ctx, j, now)

@@ -88,7 +88,11 @@ func (s *Store) commitAll(ctx context.Context, asked []*commit) error {
 
 // commitAtOnce keeps what nobody else can ask for at the same time: nothing needs to be looked at or locked before.
 func (s *Store) commitAtOnce(ctx context.Context, asked []*commit) error {
-	var k kept
+	n := 0
+	for _, c := range asked {
+		n += len(c.Jobs)
+	}
+	k := kept{jobs: make([]accepted, 0, n), messages: make([]posted, 0, n)}
 	nobody := newKnown(s.written)
 	for _, c := range asked {
 		c.inForce, c.err = nobody.admit(&k, c)

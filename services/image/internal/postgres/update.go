@@ -101,6 +101,7 @@ func (s *Store) known(ctx context.Context, asked []*update) (jobs map[job.ID]*jo
 // changes applies what is asked for to the jobs, and says which of them some of it left as they were.
 func changes(asked []*update, jobs map[job.ID]*job.Job) (k kept, idle []job.ID) {
 	place := map[job.ID]int{} // in k.changed
+	k.changed = make([]changed, 0, len(jobs))
 	for _, u := range asked {
 		j, ok := jobs[u.id]
 		if !ok {
