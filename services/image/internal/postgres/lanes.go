@@ -15,17 +15,23 @@ const (
 	maxTogether, maxWeight = 256, 1000
 	// slow is when a transaction has lasted so long that what waits for it is begun beside it: it may wait for a lock.
 	slow = 50 * time.Millisecond
+	// few writes of a transaction are no reason to have the next wait.
+	few = 4
+	// pace is how often changes of jobs are written while many come: most are reports, which nobody waits for.
+	pace = 20 * time.Millisecond
 )
 
 // lanes write. A transaction costs several round trips and a sync of the server's disk, so the writes that come while one is under way
 // share the next.
 type lanes[W any] struct {
 	most  int
+	pace  time.Duration // see rest
 	weigh func(W) int
 	do    func(ctx context.Context, together []W) error
 
 	mu      sync.Mutex
 	closed  bool
+	ending  chan struct{} // closed when closed is set
 	waiting []*waiting[W]
 	running int // lanes
 	slow    int // those of them whose transactions take long
@@ -40,13 +46,16 @@ type waiting[W any] struct {
 
 // newLanes makes up to most transactions at once. do makes all of the writes in one, or returns an error and none of them.
 func newLanes[W any](most int, weigh func(W) int, do func(context.Context, []W) error) *lanes[W] {
-	return &lanes[W]{most: most, weigh: weigh, do: do}
+	return &lanes[W]{most: most, weigh: weigh, do: do, ending: make(chan struct{})}
 }
 
 // close waits for the transactions that are under way; what waits for them is not made.
 func (l *lanes[W]) close() {
 	l.mu.Lock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.ending)
+	}
 	for _, one := range l.waiting {
 		one.done <- errClosed()
 	}
@@ -103,9 +112,31 @@ func (l *lanes[W]) begin() {
 	l.running++
 	l.lanes.Go(func() {
 		for together := l.gather(); len(together) > 0; together = l.gather() {
+			began := time.Now()
 			l.watched(func() { l.make(together) })
+			l.rest(began, len(together))
 		}
 	})
+}
+
+// rest lets more come together while much comes: what a transaction costs, whatever is in it, is shared by the more the later it begins.
+// Who writes little at a time waits for nothing.
+func (l *lanes[W]) rest(began time.Time, writes int) {
+	if l.pace == 0 || writes < few {
+		return
+	}
+	l.mu.Lock()
+	enough := len(l.waiting) >= maxTogether
+	l.mu.Unlock()
+	if enough {
+		return
+	}
+	t := time.NewTimer(l.pace - time.Since(began))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.ending:
+	}
 }
 
 // watched lets other lanes begin when a transaction takes long.

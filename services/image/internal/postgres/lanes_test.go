@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"calotype/kit/fault"
 )
@@ -50,4 +52,53 @@ func testSlowLanes(t *testing.T, _ *Store) {
 	if err := l.write(t.Context(), "late"); err == nil || !fault.Is(err, fault.Unavailable) {
 		t.Errorf("after closing: %v", err)
 	}
+}
+
+// While much comes, the next transaction waits for more; after a little it does not. The end waits for neither.
+func testPace(t *testing.T, _ *Store) {
+	first, held := make(chan struct{}), make(chan struct{})
+	l := newLanes(1, func(string) int { return 1 }, func(_ context.Context, together []string) error {
+		if together[0] == "held" {
+			close(first)
+			<-held
+		}
+		return nil
+	})
+	l.pace = time.Hour
+	for range 2 {
+		if err := l.write(t.Context(), "alone"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting := func(n int) {
+		t.Helper()
+		for have, began := -1, time.Now(); have != n; runtime.Gosched() {
+			if time.Since(began) > 10*time.Second {
+				t.Fatalf("%d writes wait, not %d", have, n)
+			}
+			l.mu.Lock()
+			have = len(l.waiting)
+			l.mu.Unlock()
+		}
+	}
+	var all sync.WaitGroup
+	write := func(what string, want error) {
+		all.Go(func() {
+			if err := l.write(t.Context(), what); (err == nil) != (want == nil) {
+				t.Errorf("%s: %v, want %v", what, err, want)
+			}
+		})
+	}
+	write("held", nil)
+	<-first
+	for range few {
+		write("together", nil)
+	}
+	waiting(few)
+	close(held)
+	waiting(0)
+	write("late", errClosed())
+	waiting(1)
+	l.close()
+	all.Wait()
 }

@@ -69,6 +69,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.accepted, _ = lru.New[job.ID, job.Job](mostAccepted) // its only error is a size below 1
 	s.commits = newLanes(n, func(c *commit) int { return 1 + len(c.Jobs) }, s.commitAll)
 	s.updates = newLanes(n, func(*update) int { return 1 }, s.updateAll)
+	s.updates.pace = pace
 	return s, nil
 }
 

@@ -25,6 +25,7 @@ func TestTransactions(t *testing.T) {
 		"FewRows":                testFewRows,
 		"Upgrade":                testUpgrade,
 		"SlowLanes":              testSlowLanes,
+		"Pace":                   testPace,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, openHere(t, server)) })
 	}
