@@ -166,8 +166,8 @@ func (q *request) effect(f filter) error {
 		return q.label(f)
 	case "crop":
 		return q.crop(f)
-	case "grayscale":
-		q.does("e_grayscale")
+	case "grayscale", "equalize":
+		q.does("e_" + f.name)
 	case "brightness", "contrast", "saturation":
 		n, err := f.number(0, -100, 100)
 		if err != nil {

@@ -1027,7 +1027,7 @@ func (x *Sharpen) GetSigma() float64 {
 	return 0
 }
 
-// Adjust changes colours, each pixel by itself; transparency stays.
+// Adjust changes colours, each pixel by itself, though "equalize" goes by all of them; transparency stays.
 type Adjust struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One of:
@@ -1039,7 +1039,8 @@ type Adjust struct {
 	// "grayscale" (by how light the colours are) and "negate", without an amount,
 	// "sepia" (amount 1..100, in per cent; 0 means 80),
 	// "tint" (amount 1..100, in per cent, of color mixed in; 0 means 50),
-	// "duotone" (amount 1..100, in per cent; 0 means 100: from color, for black, to light, for white).
+	// "duotone" (amount 1..100, in per cent; 0 means 100: from color, for black, to light, for white),
+	// "equalize" (the lightness spread evenly over all that there is), without an amount.
 	Effect string `protobuf:"bytes,1,opt,name=effect,proto3" json:"effect,omitempty"`
 	// See effect.
 	Amount float64 `protobuf:"fixed64,2,opt,name=amount,proto3" json:"amount,omitempty"`

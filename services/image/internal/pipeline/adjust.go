@@ -10,10 +10,13 @@ import (
 	"calotype/services/image/internal/recipe"
 )
 
-// adjust changes the colours of a settled picture, pixel by pixel and therefore row by row: what works on each colour by itself by a
-// table, what mixes them by a matrix. Both leave transparency alone.
+// adjust changes the colours of a settled picture, pixel by pixel and therefore row by row, unless they must be counted first: what works
+// on each colour by itself by a table, what mixes them by a matrix. All leave transparency alone.
 func (im picture) adjust(s recipe.Adjust) picture {
-	if s.Effect == recipe.Grayscale {
+	switch s.Effect {
+	case recipe.Equalize:
+		return im.equalize()
+	case recipe.Grayscale:
 		if im.bands() < 3 {
 			return im
 		}

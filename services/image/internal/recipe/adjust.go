@@ -21,9 +21,10 @@ const (
 	Sepia      Effect = "sepia"
 	Tint       Effect = "tint"
 	Duotone    Effect = "duotone"
+	Equalize   Effect = "equalize"
 )
 
-// Adjust changes colours, each pixel by itself; transparency stays.
+// Adjust changes colours, each pixel by itself, though Equalize goes by all of them; transparency stays.
 type Adjust struct {
 	Effect Effect
 	Amount float64
@@ -55,6 +56,7 @@ var scales = map[Effect]scale{
 	Sepia:      {least: 1, most: 100, nothing: none, usual: 80, example: "sepia:80"},
 	Tint:       {least: 1, most: 100, nothing: none, usual: 50, colors: 1, example: "tint:50:ff8800"},
 	Duotone:    {least: 1, most: 100, nothing: none, usual: 100, colors: 2, example: "duotone:001e50:fff0c8"},
+	Equalize:   {nothing: none, example: "equalize"},
 }
 
 func checkAdjust(s Adjust) []fault.Field {
