@@ -168,6 +168,8 @@ func (q *request) effect(f filter) error {
 		return q.crop(f)
 	case "grayscale", "equalize":
 		q.does("e_" + f.name)
+	case "rgb":
+		return q.shares(f)
 	case "brightness", "contrast", "saturation":
 		n, err := f.number(0, -100, 100)
 		if err != nil {
@@ -211,6 +213,20 @@ func (q *request) effect(f filter) error {
 	default:
 		return compat.Refuse("the filter %.40q", f.name)
 	}
+	return nil
+}
+
+// shares reads rgb(red,green,blue): per cent of all that there is, which are added.
+func (q *request) shares(f filter) error {
+	word := "e_rgb"
+	for i := range 3 {
+		n, err := f.number(i, -100, 100)
+		if err != nil {
+			return err
+		}
+		word += ":" + compat.Decimal(n)
+	}
+	q.does(word)
 	return nil
 }
 

@@ -1040,14 +1040,21 @@ type Adjust struct {
 	// "sepia" (amount 1..100, in per cent; 0 means 80),
 	// "tint" (amount 1..100, in per cent, of color mixed in; 0 means 50),
 	// "duotone" (amount 1..100, in per cent; 0 means 100: from color, for black, to light, for white),
-	// "equalize" (the lightness spread evenly over all that there is), without an amount.
+	// "equalize" (the lightness spread evenly over all that there is), without an amount,
+	// "rgb" (red, green and blue, each by an amount of its own).
 	Effect string `protobuf:"bytes,1,opt,name=effect,proto3" json:"effect,omitempty"`
 	// See effect.
 	Amount float64 `protobuf:"fixed64,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// For tint and duotone: "rrggbb" in hexadecimal.
 	Color string `protobuf:"bytes,3,opt,name=color,proto3" json:"color,omitempty"`
 	// For duotone: "rrggbb" in hexadecimal.
-	Light         string `protobuf:"bytes,4,opt,name=light,proto3" json:"light,omitempty"`
+	Light string `protobuf:"bytes,4,opt,name=light,proto3" json:"light,omitempty"`
+	// For rgb: what is added to each pixel's red, -100..100, in per cent of all that there is.
+	Red float64 `protobuf:"fixed64,5,opt,name=red,proto3" json:"red,omitempty"`
+	// For rgb: the same for green.
+	Green float64 `protobuf:"fixed64,6,opt,name=green,proto3" json:"green,omitempty"`
+	// For rgb: the same for blue.
+	Blue          float64 `protobuf:"fixed64,7,opt,name=blue,proto3" json:"blue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1108,6 +1115,27 @@ func (x *Adjust) GetLight() string {
 		return x.Light
 	}
 	return ""
+}
+
+func (x *Adjust) GetRed() float64 {
+	if x != nil {
+		return x.Red
+	}
+	return 0
+}
+
+func (x *Adjust) GetGreen() float64 {
+	if x != nil {
+		return x.Green
+	}
+	return 0
+}
+
+func (x *Adjust) GetBlue() float64 {
+	if x != nil {
+		return x.Blue
+	}
+	return 0
 }
 
 // Pixelate makes squares of one colour each, of the whole picture or of a region.
@@ -1909,12 +1937,15 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\x12(\n" +
 	"\x06region\x18\x02 \x01(\v2\x10.image.v1.RegionR\x06region\"\x1f\n" +
 	"\aSharpen\x12\x14\n" +
-	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"d\n" +
+	"\x05sigma\x18\x01 \x01(\x01R\x05sigma\"\xa0\x01\n" +
 	"\x06Adjust\x12\x16\n" +
 	"\x06effect\x18\x01 \x01(\tR\x06effect\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x01R\x06amount\x12\x14\n" +
 	"\x05color\x18\x03 \x01(\tR\x05color\x12\x14\n" +
-	"\x05light\x18\x04 \x01(\tR\x05light\"H\n" +
+	"\x05light\x18\x04 \x01(\tR\x05light\x12\x10\n" +
+	"\x03red\x18\x05 \x01(\x01R\x03red\x12\x14\n" +
+	"\x05green\x18\x06 \x01(\x01R\x05green\x12\x12\n" +
+	"\x04blue\x18\a \x01(\x01R\x04blue\"H\n" +
 	"\bPixelate\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x05R\x04size\x12(\n" +
 	"\x06region\x18\x02 \x01(\v2\x10.image.v1.RegionR\x06region\"R\n" +

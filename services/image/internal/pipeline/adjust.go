@@ -23,8 +23,13 @@ func (im picture) adjust(s recipe.Adjust) picture {
 		return im.mix(grey[:1], [3]float64{}).label(C.VIPS_INTERPRETATION_B_W)
 	}
 	if f := each(s, im.a.space); f != nil {
-		if s.Effect == recipe.Tint {
+		switch s.Effect {
+		case recipe.Tint:
 			im, _ = read(s.Color).on(im)
+		case recipe.RGB:
+			if im.bands() < 3 && (s.Red != s.Green || s.Green != s.Blue) {
+				im = im.convert(C.VIPS_INTERPRETATION_sRGB)
+			}
 		}
 		return im.mapped(f)
 	}
@@ -38,13 +43,16 @@ func (im picture) adjust(s recipe.Adjust) picture {
 	return im.mix(m[:], more)
 }
 
-// each gives what an effect does to red, green and blue of 0..255 when it does it to each by itself, else nil. Brightness and contrast
-// are as thumbor and imagor have them.
+// each gives what an effect does to red, green and blue of 0..255 when it does it to each by itself, else nil. Brightness,
+// contrast and RGB are as thumbor and imagor have them.
 func each(s recipe.Adjust, in recipe.Space) func(v float64, band int) float64 {
 	share := s.Amount / 100
 	switch s.Effect {
 	case recipe.Brightness:
 		return func(v float64, _ int) float64 { return v + 255*share }
+	case recipe.RGB:
+		shares := [3]float64{s.Red, s.Green, s.Blue}
+		return func(v float64, band int) float64 { return v + 255*shares[band]/100 }
 	case recipe.Contrast:
 		by := 259 * (255*share + 255) / (255 * (259 - 255*share))
 		return func(v float64, _ int) float64 { return by*(v-128) + 128 }

@@ -80,6 +80,7 @@ var adjusted = []struct {
 		y := (0.213*r + 0.715*g + 0.072*b) / 255
 		return 255 * y, 30 + 210*y, 80 + 120*y
 	}},
+	{recipe.Adjust{Effect: recipe.RGB, Red: 20, Green: -40, Blue: 0.8}, func(r, g, b float64) (float64, float64, float64) { return r + 51, g - 102, b + 2.04 }},
 	{recipe.Adjust{Effect: recipe.Grayscale}, func(r, g, b float64) (float64, float64, float64) {
 		y := 0.213*r + 0.715*g + 0.072*b
 		return y, y, y

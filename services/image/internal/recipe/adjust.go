@@ -22,6 +22,7 @@ const (
 	Tint       Effect = "tint"
 	Duotone    Effect = "duotone"
 	Equalize   Effect = "equalize"
+	RGB        Effect = "rgb"
 )
 
 // Adjust changes colours, each pixel by itself, though Equalize goes by all of them; transparency stays.
@@ -30,6 +31,8 @@ type Adjust struct {
 	Amount float64
 	Color  Color // Tint: what is mixed in; Duotone: what black becomes
 	Light  Color // Duotone: what white becomes
+
+	Red, Green, Blue float64 // RGB: what is added to each, in per cent of all that there is
 }
 
 func (Adjust) step() {}
@@ -40,6 +43,7 @@ type scale struct {
 	nothing     float64 // the amount that changes nothing, where there is one: NaN where there is none
 	usual       float64 // what 0 means, where 0 is no amount
 	colors      int
+	shares      bool // it takes an amount for each of red, green and blue
 	example     string
 }
 
@@ -57,6 +61,7 @@ var scales = map[Effect]scale{
 	Tint:       {least: 1, most: 100, nothing: none, usual: 50, colors: 1, example: "tint:50:ff8800"},
 	Duotone:    {least: 1, most: 100, nothing: none, usual: 100, colors: 2, example: "duotone:001e50:fff0c8"},
 	Equalize:   {nothing: none, example: "equalize"},
+	RGB:        {nothing: none, shares: true, example: "rgb:20:-10:0"},
 }
 
 func checkAdjust(s Adjust) []fault.Field {
@@ -73,6 +78,15 @@ func checkAdjust(s Adjust) []fault.Field {
 	case !(s.Amount >= scale.least && s.Amount <= scale.most): // so that NaN is wrong too
 		c.fault("amount", "%g is not within %g..%g", s.Amount, scale.least, scale.most)
 	}
+	for i, share := range []float64{s.Red, s.Green, s.Blue} {
+		field := []string{"red", "green", "blue"}[i]
+		switch {
+		case !scale.shares && share != 0:
+			c.fault(field, "%s takes no amount of %s", s.Effect, field)
+		case !(share >= -100 && share <= 100): // so that NaN is wrong too
+			c.fault(field, "%g is not within -100..100", share)
+		}
+	}
 	for i, color := range []Color{s.Color, s.Light} {
 		field := []string{"color", "light"}[i]
 		n, ok := color.normal()
@@ -88,6 +102,7 @@ func checkAdjust(s Adjust) []fault.Field {
 
 func (s Adjust) normal() Adjust {
 	s.Amount = micro(s.Amount)
+	s.Red, s.Green, s.Blue = micro(s.Red), micro(s.Green), micro(s.Blue)
 	if s.Amount == 0 {
 		s.Amount = scales[s.Effect].usual
 	}
@@ -102,7 +117,7 @@ func (s Adjust) normal() Adjust {
 // idle reports whether a normal step changes nothing, so that the picture is the same without it.
 func (s Adjust) idle() bool {
 	scale, ok := scales[s.Effect]
-	return ok && s.Amount == scale.nothing
+	return ok && (s.Amount == scale.nothing || scale.shares && s.Red == 0 && s.Green == 0 && s.Blue == 0)
 }
 
 // micro rounds to the digits that the grammar can write, so that what comes by another way has a canonical form too.
@@ -111,7 +126,10 @@ func micro(f float64) float64 { return math.Round(f*1e6)/1e6 + 0 } // and -0 is 
 // canonical writes the effect as Parse reads it.
 func (s Adjust) canonical() string {
 	text := string(s.Effect)
-	if s.Effect == Duotone {
+	switch s.Effect {
+	case RGB:
+		return text + ":" + decimal(s.Red) + ":" + decimal(s.Green) + ":" + decimal(s.Blue)
+	case Duotone:
 		return text + ":" + string(s.Color) + ":" + string(s.Light) + ":" + decimal(s.Amount)
 	}
 	if s.Amount != 0 {

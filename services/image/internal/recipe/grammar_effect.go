@@ -56,6 +56,10 @@ func (p *parser) deviation(t part, o option, word string, values []string, r Reg
 // nothing follows it.
 func (p *parser) adjust(t part, o option, word Effect, values []string) {
 	s, scale := Adjust{Effect: word}, scales[word]
+	if scale.shares {
+		p.shares(t, o, s, values)
+		return
+	}
 	amount, first := 0, 1
 	if word == Duotone {
 		amount, first = 2, 0
@@ -81,6 +85,21 @@ func (p *parser) adjust(t part, o option, word Effect, values []string) {
 	}
 	for i, c := range []*Color{&s.Color, &s.Light}[:scale.colors] {
 		*c = p.color(o.of(values[first+i]))
+	}
+	if len(p.fields) == before {
+		p.add(t, s)
+	}
+}
+
+// shares reads an amount for each of red, green and blue.
+func (p *parser) shares(t part, o option, s Adjust, values []string) {
+	if len(values) != 3 {
+		p.wrong(o, "it has 3 values, as in e_%s", scales[s.Effect].example)
+		return
+	}
+	before := len(p.fields)
+	for i, share := range []*float64{&s.Red, &s.Green, &s.Blue} {
+		*share = p.signed(o.of(values[i]))
 	}
 	if len(p.fields) == before {
 		p.add(t, s)

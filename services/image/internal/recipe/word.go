@@ -19,7 +19,7 @@ var (
 	chromas   = []string{"420", "444"}
 	targets   = []string{"best", "good", "eco", "low"}
 
-	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone", "equalize"}
+	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone", "equalize", "rgb"}
 )
 
 func effects() []string {

@@ -89,7 +89,8 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Sharpen{Sigma: op.Sharpen.GetSigma()}
 	case *imagev1.Operation_Adjust:
 		a := op.Adjust
-		return recipe.Adjust{Effect: recipe.Effect(a.GetEffect()), Amount: a.GetAmount(), Color: recipe.Color(a.GetColor()), Light: recipe.Color(a.GetLight())}
+		return recipe.Adjust{Effect: recipe.Effect(a.GetEffect()), Amount: a.GetAmount(), Color: recipe.Color(a.GetColor()), Light: recipe.Color(a.GetLight()),
+			Red: a.GetRed(), Green: a.GetGreen(), Blue: a.GetBlue()}
 	case *imagev1.Operation_Pixelate:
 		return recipe.Pixelate{Size: int(op.Pixelate.GetSize()), Region: regionFromProto(op.Pixelate.GetRegion())}
 	case *imagev1.Operation_Frame:
@@ -194,7 +195,7 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		return &imagev1.Operation{Op: &imagev1.Operation_Sharpen{Sharpen: &imagev1.Sharpen{Sigma: s.Sigma}}}
 	case recipe.Adjust:
 		return &imagev1.Operation{Op: &imagev1.Operation_Adjust{Adjust: &imagev1.Adjust{
-			Effect: string(s.Effect), Amount: s.Amount, Color: string(s.Color), Light: string(s.Light),
+			Effect: string(s.Effect), Amount: s.Amount, Color: string(s.Color), Light: string(s.Light), Red: s.Red, Green: s.Green, Blue: s.Blue,
 		}}}
 	case recipe.Pixelate:
 		return &imagev1.Operation{Op: &imagev1.Operation_Pixelate{Pixelate: &imagev1.Pixelate{Size: int32(s.Size), Region: regionToProto(s.Region)}}}

@@ -23,7 +23,7 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 				recipe.Blur{Sigma: 1.5}, recipe.Sharpen{Sigma: 0.5},
 				recipe.Pixelate{Size: 9}, recipe.Pixelate{Size: 7, Region: recipe.Region{X: 1, Y: 2, Width: 3, Height: 4}},
 				recipe.Frame{Round: true}, recipe.Frame{Radii: [4]int{1, 2, 3, 4}, Border: 5, Ink: "112233"},
-				recipe.Adjust{Effect: recipe.Gamma, Amount: 1.5}, recipe.Adjust{Effect: recipe.Duotone, Amount: 70, Color: "001122", Light: "ffeedd"}, recipe.Adjust{Effect: recipe.Equalize},
+				recipe.Adjust{Effect: recipe.Gamma, Amount: 1.5}, recipe.Adjust{Effect: recipe.Duotone, Amount: 70, Color: "001122", Light: "ffeedd"}, recipe.Adjust{Effect: recipe.Equalize}, recipe.Adjust{Effect: recipe.RGB, Red: 1, Green: -2.5, Blue: 3},
 			},
 			Output: recipe.Output{Format: recipe.WebP, Quality: 7, KeepMetadata: true, Background: recipe.Transparent},
 		},
