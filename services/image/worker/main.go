@@ -2,6 +2,9 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	"calotype/kit/boot"
 	"calotype/proto"
 	"calotype/services/image/worker/app"
@@ -9,5 +12,8 @@ import (
 
 func main() {
 	app.Help()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the pictures are the library's memory; Go's is originals that stay, which garbage need not double
+	}
 	boot.MainOf(proto.Worker, app.DefaultConfig(), func(cfg app.Config, host *boot.Host) (*app.App, error) { return app.New(cfg, host) })
 }
