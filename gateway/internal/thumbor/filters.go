@@ -176,6 +176,12 @@ func (q *request) effect(f filter) error {
 			return err
 		}
 		add(f.name, n)
+	case "noise":
+		n, err := f.number(0, 0, 100)
+		if err != nil {
+			return err
+		}
+		add(f.name, n)
 	case "hue":
 		n, err := f.number(0, -360, 360)
 		if err != nil {

@@ -63,6 +63,7 @@ func TestOptions(t *testing.T) {
 		"filters:equalize():blur(7)":                                                  "e_equalize/e_blur:7",
 		"filters:rgb(20, -20,40)":                                                     "e_rgb:20:-20:40",
 		"filters:rgb(0,0,0):blur(7)":                                                  "e_rgb:0:0:0/e_blur:7",
+		"filters:noise(40)":                                                           "e_noise:40",
 		"filters:hue(290)":                                                            "e_hue:-70",
 		"filters:blur(7)":                                                             "e_blur:7",
 		"filters:blur(7,2)":                                                           "e_blur:2",
@@ -116,7 +117,7 @@ func TestOptions(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for path, says := range map[string]string{
-		"meta/300x200": "meta", "trim:bottom-right": "bottom-right", "filters:noise(40)": `"noise"`,
+		"meta/300x200": "meta", "trim:bottom-right": "bottom-right", "filters:noise(101)": "0..100",
 		"filters:rgb(20,-20)": `""`, "filters:rgb(20,-200,0)": "-100..100", "filters:sharpen(2,1,true)": "sharpen", "filters:rotate(45)": "45",
 		"filters:round_corner(20|40,0,0,0)": "ellipse", "fit-in/300x300/filters:fill(auto)": "fill(auto)",
 		"trim/origx20": "trimmed",

@@ -1027,7 +1027,7 @@ func (x *Sharpen) GetSigma() float64 {
 	return 0
 }
 
-// Adjust changes colours, each pixel by itself, though "equalize" goes by all of them; transparency stays.
+// Adjust changes colours, each pixel by itself, though "equalize" goes by all of them, and "noise" by its place; transparency stays.
 type Adjust struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One of:
@@ -1041,7 +1041,8 @@ type Adjust struct {
 	// "tint" (amount 1..100, in per cent, of color mixed in; 0 means 50),
 	// "duotone" (amount 1..100, in per cent; 0 means 100: from color, for black, to light, for white),
 	// "equalize" (the lightness spread evenly over all that there is), without an amount,
-	// "rgb" (red, green and blue, each by an amount of its own).
+	// "rgb" (red, green and blue, each by an amount of its own),
+	// "noise" (amount 0..100: how many levels of 255 lie between the most that a pixel is made darker and lighter).
 	Effect string `protobuf:"bytes,1,opt,name=effect,proto3" json:"effect,omitempty"`
 	// See effect.
 	Amount float64 `protobuf:"fixed64,2,opt,name=amount,proto3" json:"amount,omitempty"`

@@ -16,6 +16,8 @@ func (im picture) adjust(s recipe.Adjust) picture {
 	switch s.Effect {
 	case recipe.Equalize:
 		return im.equalize()
+	case recipe.Noise:
+		return im.noise(s.Amount)
 	case recipe.Grayscale:
 		if im.bands() < 3 {
 			return im

@@ -130,7 +130,7 @@ func TestAdjust(t *testing.T) {
 // Of an animation, every frame is changed as it is by itself.
 func TestAdjustMovesOn(t *testing.T) {
 	e := engine(t)
-	for _, s := range []recipe.Adjust{{Effect: recipe.Negate}, {Effect: recipe.Hue, Amount: 90}, {Effect: recipe.Grayscale}, equalized} {
+	for _, s := range []recipe.Adjust{{Effect: recipe.Negate}, {Effect: recipe.Hue, Amount: 90}, {Effect: recipe.Grayscale}, equalized, noisy(40)} {
 		out := recipe.Output{Format: recipe.WebP, Lossless: true}
 		all := e.make(t, load(t, "banana.gif"), as(out, s))
 		if all.Pages != 8 {

@@ -246,6 +246,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 			free, f.streams = false, false
 		case recipe.Adjust:
 			f.streams = f.streams && s.Effect != recipe.Equalize // all pixels are counted before the first is made
+			free = free && s.Effect != recipe.Noise              // it stands in pixels of what is there
 		case recipe.Pixelate:
 			if _, err := part(s.Region, before); err != nil {
 				return f, err

@@ -23,9 +23,10 @@ const (
 	Duotone    Effect = "duotone"
 	Equalize   Effect = "equalize"
 	RGB        Effect = "rgb"
+	Noise      Effect = "noise"
 )
 
-// Adjust changes colours, each pixel by itself, though Equalize goes by all of them; transparency stays.
+// Adjust changes colours, each pixel by itself, though Equalize goes by all of them, and Noise by its place; transparency stays.
 type Adjust struct {
 	Effect Effect
 	Amount float64
@@ -62,6 +63,7 @@ var scales = map[Effect]scale{
 	Duotone:    {least: 1, most: 100, nothing: none, usual: 100, colors: 2, example: "duotone:001e50:fff0c8"},
 	Equalize:   {nothing: none, example: "equalize"},
 	RGB:        {nothing: none, shares: true, example: "rgb:20:-10:0"},
+	Noise:      {least: 0, most: 100, example: "noise:30"},
 }
 
 func checkAdjust(s Adjust) []fault.Field {

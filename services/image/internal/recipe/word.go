@@ -19,7 +19,7 @@ var (
 	chromas   = []string{"420", "444"}
 	targets   = []string{"best", "good", "eco", "low"}
 
-	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone", "equalize", "rgb"}
+	adjustments = []string{"brightness", "contrast", "saturation", "hue", "gamma", "grayscale", "negate", "sepia", "tint", "duotone", "equalize", "rgb", "noise"}
 )
 
 func effects() []string {
@@ -36,7 +36,7 @@ var known = map[string]string{
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
 	"page": "pg", "colorspace": "cs", "space": "cs", "display_p3": "p3", "rgb": "srgb", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
-	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation", "equalise": "equalize", "histogram": "equalize", "normalize": "equalize",
+	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation", "equalise": "equalize", "histogram": "equalize", "grain": "noise", "normalize": "equalize",
 	"mosaic": "pixelate", "radius": "r", "round": "r", "border": "bo",
 	"overlay": "l", "watermark": "l", "opacity": "o", "color": "co", "tile": "tiled", "mask": "cutter",
 	"strip_icc": "strip_profile", "no_subsample": "chroma_444", "jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",
