@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,6 +169,8 @@ func (q *request) effect(f filter) error {
 		return q.crop(f)
 	case "grayscale", "equalize":
 		q.does("e_" + f.name)
+	case "convolution":
+		return q.convolution(f)
 	case "rgb":
 		return q.shares(f)
 	case "brightness", "contrast", "saturation":
@@ -231,6 +234,42 @@ func (q *request) shares(f filter) error {
 			return err
 		}
 		word += ":" + compat.Decimal(n)
+	}
+	q.does(word)
+	return nil
+}
+
+// convolution reads convolution(number;number;...,columns,normalize). A matrix of fewer rows or columns is the middle of a larger one.
+func (q *request) convolution(f filter) error {
+	numbers := strings.Split(f.at(0), ";")
+	columns, err := f.number(1, 1, 25)
+	if err != nil {
+		return err
+	}
+	n, across := len(numbers), int(columns)
+	down := n / across
+	if float64(across) != columns || down*across != n || across%2 == 0 || down%2 == 0 {
+		return compat.Wrong("convolution(%.80s): %d numbers are no matrix of %g columns, with odd sides", strings.Join(f.args, ","), n, columns)
+	}
+	if across > 5 || down > 5 {
+		return compat.Refuse("a convolution by %d x %d", across, down)
+	}
+	side := max(3, across, down)
+	matrix := slices.Repeat([]string{"0"}, side*side)
+	for i, text := range numbers {
+		v, err := (filter{name: f.name, args: []string{text}}).number(0, -1000, 1000)
+		if err != nil {
+			return err
+		}
+		matrix[(i/across+(side-down)/2)*side+i%across+(side-across)/2] = compat.Decimal(v)
+	}
+	word := "e_convolve:" + strings.Join(matrix, ":")
+	switch strings.ToLower(f.at(2)) {
+	case "", "1", "true":
+		word += ":normalize"
+	case "0", "false":
+	default:
+		return compat.Wrong("convolution(%.80s): %.40q is neither true nor false", strings.Join(f.args, ","), f.at(2))
 	}
 	q.does(word)
 	return nil

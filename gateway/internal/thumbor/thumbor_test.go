@@ -64,6 +64,9 @@ func TestOptions(t *testing.T) {
 		"filters:rgb(20, -20,40)":                                                     "e_rgb:20:-20:40",
 		"filters:rgb(0,0,0):blur(7)":                                                  "e_rgb:0:0:0/e_blur:7",
 		"filters:noise(40)":                                                           "e_noise:40",
+		"filters:convolution(-1;-1;-1;-1;8.5;-1;-1;-1;-1,3,false)":                    "e_convolve:-1:-1:-1:-1:8.5:-1:-1:-1:-1",
+		"filters:convolution(1;2;3,3)":                                                "e_convolve:0:0:0:1:2:3:0:0:0:normalize",
+		"filters:convolution(1;2;3;4;5,1,0)":                                          "e_convolve:0:0:1:0:0:0:0:2:0:0:0:0:3:0:0:0:0:4:0:0:0:0:5:0:0",
 		"filters:hue(290)":                                                            "e_hue:-70",
 		"filters:blur(7)":                                                             "e_blur:7",
 		"filters:blur(7,2)":                                                           "e_blur:2",
@@ -118,6 +121,8 @@ func TestOptions(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for path, says := range map[string]string{
 		"meta/300x200": "meta", "trim:bottom-right": "bottom-right", "filters:noise(101)": "0..100",
+		"filters:convolution(1;2;3;4,2,true)": "odd sides", "filters:convolution(1;2;3,2)": "odd sides", "filters:convolution(1;2;3)": `""`, "filters:convolution(1;2;1001,3)": "1000",
+		"filters:convolution(1;2;3,3,yes)": `"yes"`, "filters:convolution(1;2;3;4;5;6;7,7)": "7 x 1", "filters:convolution(1;2;3,1.5)": "odd sides", "filters:convolution(,1)": `""`,
 		"filters:rgb(20,-20)": `""`, "filters:rgb(20,-200,0)": "-100..100", "filters:sharpen(2,1,true)": "sharpen", "filters:rotate(45)": "45",
 		"filters:round_corner(20|40,0,0,0)": "ellipse", "fit-in/300x300/filters:fill(auto)": "fill(auto)",
 		"trim/origx20": "trimmed",

@@ -163,6 +163,7 @@ type Operation struct {
 	//	*Operation_Trim
 	//	*Operation_Overlay
 	//	*Operation_Gradient
+	//	*Operation_Convolve
 	Op            isOperation_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -313,6 +314,15 @@ func (x *Operation) GetGradient() *Gradient {
 	return nil
 }
 
+func (x *Operation) GetConvolve() *Convolve {
+	if x != nil {
+		if x, ok := x.Op.(*Operation_Convolve); ok {
+			return x.Convolve
+		}
+	}
+	return nil
+}
+
 type isOperation_Op interface {
 	isOperation_Op()
 }
@@ -377,6 +387,11 @@ type Operation_Gradient struct {
 	Gradient *Gradient `protobuf:"bytes,12,opt,name=gradient,proto3,oneof"`
 }
 
+type Operation_Convolve struct {
+	// Makes each pixel of those around it.
+	Convolve *Convolve `protobuf:"bytes,13,opt,name=convolve,proto3,oneof"`
+}
+
 func (*Operation_Resize) isOperation_Op() {}
 
 func (*Operation_Crop) isOperation_Op() {}
@@ -400,6 +415,8 @@ func (*Operation_Trim) isOperation_Op() {}
 func (*Operation_Overlay) isOperation_Op() {}
 
 func (*Operation_Gradient) isOperation_Op() {}
+
+func (*Operation_Convolve) isOperation_Op() {}
 
 // Resize changes the size. With one of width and height, the other follows from the aspect ratio.
 type Resize struct {
@@ -1616,6 +1633,61 @@ func (x *Text) GetBackground() string {
 	return ""
 }
 
+// Convolve makes each pixel of those around it, by a matrix; transparency stays.
+type Convolve struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 9 or 25 numbers, row by row from the top, each -1000..1000: how much each neighbour counts.
+	Matrix []float64 `protobuf:"fixed64,1,rep,packed,name=matrix,proto3" json:"matrix,omitempty"`
+	// The sum is divided by that of the matrix, unless that is 0.
+	Normalize     bool `protobuf:"varint,2,opt,name=normalize,proto3" json:"normalize,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Convolve) Reset() {
+	*x = Convolve{}
+	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Convolve) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Convolve) ProtoMessage() {}
+
+func (x *Convolve) ProtoReflect() protoreflect.Message {
+	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Convolve.ProtoReflect.Descriptor instead.
+func (*Convolve) Descriptor() ([]byte, []int) {
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Convolve) GetMatrix() []float64 {
+	if x != nil {
+		return x.Matrix
+	}
+	return nil
+}
+
+func (x *Convolve) GetNormalize() bool {
+	if x != nil {
+		return x.Normalize
+	}
+	return false
+}
+
 // Gradient lays a colour over the picture that changes from one side to the other.
 type Gradient struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1635,7 +1707,7 @@ type Gradient struct {
 
 func (x *Gradient) Reset() {
 	*x = Gradient{}
-	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	mi := &file_image_v1_recipe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1719,7 @@ func (x *Gradient) String() string {
 func (*Gradient) ProtoMessage() {}
 
 func (x *Gradient) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[18]
+	mi := &file_image_v1_recipe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1732,7 @@ func (x *Gradient) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gradient.ProtoReflect.Descriptor instead.
 func (*Gradient) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{18}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Gradient) GetAngle() int32 {
@@ -1742,7 +1814,7 @@ type Output struct {
 
 func (x *Output) Reset() {
 	*x = Output{}
-	mi := &file_image_v1_recipe_proto_msgTypes[19]
+	mi := &file_image_v1_recipe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1826,7 @@ func (x *Output) String() string {
 func (*Output) ProtoMessage() {}
 
 func (x *Output) ProtoReflect() protoreflect.Message {
-	mi := &file_image_v1_recipe_proto_msgTypes[19]
+	mi := &file_image_v1_recipe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1839,7 @@ func (x *Output) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Output.ProtoReflect.Descriptor instead.
 func (*Output) Descriptor() ([]byte, []int) {
-	return file_image_v1_recipe_proto_rawDescGZIP(), []int{19}
+	return file_image_v1_recipe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Output) GetFormat() string {
@@ -1881,7 +1953,7 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"operations\x18\x02 \x03(\v2\x13.image.v1.OperationR\n" +
 	"operations\x12(\n" +
 	"\x06output\x18\x03 \x01(\v2\x10.image.v1.OutputR\x06output\x12\x16\n" +
-	"\x06widths\x18\x04 \x03(\x05R\x06widths\"\x98\x04\n" +
+	"\x06widths\x18\x04 \x03(\x05R\x06widths\"\xca\x04\n" +
 	"\tOperation\x12*\n" +
 	"\x06resize\x18\x01 \x01(\v2\x10.image.v1.ResizeH\x00R\x06resize\x12$\n" +
 	"\x04crop\x18\x02 \x01(\v2\x0e.image.v1.CropH\x00R\x04crop\x12*\n" +
@@ -1895,7 +1967,8 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x04trim\x18\n" +
 	" \x01(\v2\x0e.image.v1.TrimH\x00R\x04trim\x12-\n" +
 	"\aoverlay\x18\v \x01(\v2\x11.image.v1.OverlayH\x00R\aoverlay\x120\n" +
-	"\bgradient\x18\f \x01(\v2\x12.image.v1.GradientH\x00R\bgradientB\x04\n" +
+	"\bgradient\x18\f \x01(\v2\x12.image.v1.GradientH\x00R\bgradient\x120\n" +
+	"\bconvolve\x18\r \x01(\v2\x12.image.v1.ConvolveH\x00R\bconvolveB\x04\n" +
 	"\x02op\"\xec\x01\n" +
 	"\x06Resize\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x14\n" +
@@ -1986,7 +2059,10 @@ const file_image_v1_recipe_proto_rawDesc = "" +
 	"\x05align\x18\b \x01(\tR\x05align\x12\x1e\n" +
 	"\n" +
 	"background\x18\t \x01(\tR\n" +
-	"background\"n\n" +
+	"background\"@\n" +
+	"\bConvolve\x12\x16\n" +
+	"\x06matrix\x18\x01 \x03(\x01R\x06matrix\x12\x1c\n" +
+	"\tnormalize\x18\x02 \x01(\bR\tnormalize\"n\n" +
 	"\bGradient\x12\x14\n" +
 	"\x05angle\x18\x01 \x01(\x05R\x05angle\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
@@ -2025,7 +2101,7 @@ func file_image_v1_recipe_proto_rawDescGZIP() []byte {
 	return file_image_v1_recipe_proto_rawDescData
 }
 
-var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_image_v1_recipe_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_image_v1_recipe_proto_goTypes = []any{
 	(*Recipe)(nil),    // 0: image.v1.Recipe
 	(*Variant)(nil),   // 1: image.v1.Variant
@@ -2045,13 +2121,14 @@ var file_image_v1_recipe_proto_goTypes = []any{
 	(*Frame)(nil),     // 15: image.v1.Frame
 	(*Overlay)(nil),   // 16: image.v1.Overlay
 	(*Text)(nil),      // 17: image.v1.Text
-	(*Gradient)(nil),  // 18: image.v1.Gradient
-	(*Output)(nil),    // 19: image.v1.Output
+	(*Convolve)(nil),  // 18: image.v1.Convolve
+	(*Gradient)(nil),  // 19: image.v1.Gradient
+	(*Output)(nil),    // 20: image.v1.Output
 }
 var file_image_v1_recipe_proto_depIdxs = []int32{
 	1,  // 0: image.v1.Recipe.variants:type_name -> image.v1.Variant
 	2,  // 1: image.v1.Variant.operations:type_name -> image.v1.Operation
-	19, // 2: image.v1.Variant.output:type_name -> image.v1.Output
+	20, // 2: image.v1.Variant.output:type_name -> image.v1.Output
 	3,  // 3: image.v1.Operation.resize:type_name -> image.v1.Resize
 	4,  // 4: image.v1.Operation.crop:type_name -> image.v1.Crop
 	8,  // 5: image.v1.Operation.rotate:type_name -> image.v1.Rotate
@@ -2063,19 +2140,20 @@ var file_image_v1_recipe_proto_depIdxs = []int32{
 	15, // 11: image.v1.Operation.frame:type_name -> image.v1.Frame
 	7,  // 12: image.v1.Operation.trim:type_name -> image.v1.Trim
 	16, // 13: image.v1.Operation.overlay:type_name -> image.v1.Overlay
-	18, // 14: image.v1.Operation.gradient:type_name -> image.v1.Gradient
-	6,  // 15: image.v1.Resize.focus:type_name -> image.v1.Point
-	5,  // 16: image.v1.Resize.boxes:type_name -> image.v1.Box
-	6,  // 17: image.v1.Crop.focus:type_name -> image.v1.Point
-	5,  // 18: image.v1.Crop.boxes:type_name -> image.v1.Box
-	14, // 19: image.v1.Blur.region:type_name -> image.v1.Region
-	14, // 20: image.v1.Pixelate.region:type_name -> image.v1.Region
-	17, // 21: image.v1.Overlay.text:type_name -> image.v1.Text
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	19, // 14: image.v1.Operation.gradient:type_name -> image.v1.Gradient
+	18, // 15: image.v1.Operation.convolve:type_name -> image.v1.Convolve
+	6,  // 16: image.v1.Resize.focus:type_name -> image.v1.Point
+	5,  // 17: image.v1.Resize.boxes:type_name -> image.v1.Box
+	6,  // 18: image.v1.Crop.focus:type_name -> image.v1.Point
+	5,  // 19: image.v1.Crop.boxes:type_name -> image.v1.Box
+	14, // 20: image.v1.Blur.region:type_name -> image.v1.Region
+	14, // 21: image.v1.Pixelate.region:type_name -> image.v1.Region
+	17, // 22: image.v1.Overlay.text:type_name -> image.v1.Text
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_image_v1_recipe_proto_init() }
@@ -2096,6 +2174,7 @@ func file_image_v1_recipe_proto_init() {
 		(*Operation_Trim)(nil),
 		(*Operation_Overlay)(nil),
 		(*Operation_Gradient)(nil),
+		(*Operation_Convolve)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2103,7 +2182,7 @@ func file_image_v1_recipe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_v1_recipe_proto_rawDesc), len(file_image_v1_recipe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

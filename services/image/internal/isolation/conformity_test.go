@@ -26,7 +26,7 @@ func set(t testing.TB) []recipe.Variant {
 	t.Helper()
 	var out []recipe.Variant
 	for i, options := range []string{"w_64,f_jpeg", "w_64,f_png", "w_64,f_webp", "w_64,f_gif", "w_48,f_avif", "c_fill,w_40,h_30,g_auto,f_webp/e_blur:2",
-		"c_pad,w_60,h_60,b_blurred,f_jpeg", "w_50,f_png,fl_png8", "w_50,f_png/e_equalize/e_rgb:20:-20:0/e_noise:30", "c_scale,w_40,h_40,f_jpeg,q_90/e_sepia/r_max"} {
+		"c_pad,w_60,h_60,b_blurred,f_jpeg", "w_50,f_png,fl_png8", "w_50,f_png/e_equalize/e_rgb:20:-20:0/e_noise:30/e_convolve:0:-1:0:-1:5:-1:0:-1:0", "c_scale,w_40,h_40,f_jpeg,q_90/e_sepia/r_max"} {
 		v, err := recipe.Parse(options)
 		if err != nil {
 			t.Fatal(err)

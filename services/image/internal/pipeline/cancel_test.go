@@ -76,7 +76,7 @@ func TestCancelStopsWhatRuns(t *testing.T) {
 		{"what draws the eye", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fill, Width: 3000, Height: 1000, Gravity: recipe.Auto}), false},
 		{"what has most in it", large, as(recipe.JPEG, recipe.Resize{Mode: recipe.Fill, Width: 3000, Height: 1000, Gravity: recipe.Entropy}), false},
 		{"gradient", large, as(recipe.JPEG, slices.Repeat([]recipe.Step{recipe.Gradient{Angle: 20, From: "ff000080", To: "0000ff80"}}, 8)...), false},
-		{"lightness and noise", large, as(recipe.JPEG, equalized, noisy(30)), false},
+		{"lightness, noise and neighbours", large, as(recipe.JPEG, equalized, noisy(30), embossed), false},
 		{"PNG", large, as(recipe.PNG, recipe.Resize{Width: 2500}), false},
 		{"WebP", large, as(recipe.WebP, recipe.Resize{Width: 3500}), true}, // libvips asks while it encodes from 8.15 on
 		{"AVIF", middle, as(recipe.AVIF), true},

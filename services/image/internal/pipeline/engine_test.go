@@ -233,7 +233,7 @@ func misuse(t *testing.T) {
 		{variant(recipe.WebP, recipe.Rotate{Angle: 90}, recipe.Blur{Sigma: 1}, recipe.Resize{Mode: recipe.Pad, Width: 99, Height: 33, Background: "ff000080"})},
 		{as(recipe.Output{Format: recipe.PNG, Palette: true, Progressive: true, Page: 2}, recipe.Pixelate{Size: 5, Region: recipe.Region{X: 2, Width: 5, Height: 5}})},
 		{as(recipe.Output{Format: recipe.JPEG, Progressive: true, KeepMetadata: true, StripProfile: true}, recipe.Frame{Round: true, Border: 3, Ink: "ff0000"},
-			recipe.Adjust{Effect: recipe.Grayscale}, recipe.Adjust{Effect: recipe.Sepia, Amount: 50}, recipe.Adjust{Effect: recipe.Negate}, recipe.Pixelate{}, equalized, noisy(30))},
+			recipe.Adjust{Effect: recipe.Grayscale}, recipe.Adjust{Effect: recipe.Sepia, Amount: 50}, recipe.Adjust{Effect: recipe.Negate}, recipe.Pixelate{}, equalized, noisy(30), embossed)},
 		{variant(recipe.JPEG, recipe.Gradient{Angle: 20, From: "ff000080", To: "0000ff80"}, recipe.Blur{Sigma: 3, Region: recipe.Region{X: 2, Width: 5, Height: 5}}),
 			variant(recipe.PNG, recipe.Resize{Mode: recipe.Thumb, Width: 40, Height: 40, Gravity: recipe.Entropy})},
 		{variant(recipe.GIF), variant(recipe.PNG, recipe.Crop{Width: 9, Height: 9}, recipe.Sharpen{Sigma: 1})},

@@ -242,7 +242,7 @@ func foresee(steps []recipe.Step, in size) (forecast, error) {
 				return f, err
 			}
 			free, f.streams = false, false
-		case recipe.Sharpen:
+		case recipe.Sharpen, recipe.Convolve:
 			free, f.streams = false, false
 		case recipe.Adjust:
 			f.streams = f.streams && s.Effect != recipe.Equalize // all pixels are counted before the first is made

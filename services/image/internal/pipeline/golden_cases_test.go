@@ -96,7 +96,7 @@ var goldenCases = []goldenCase{
 	{of: "chart", options: "e_brightness:20"}, {of: "chart", options: "e_contrast:40"}, {of: "chart", options: "e_saturation:-60"}, {of: "chart", options: "e_hue:60"},
 	{of: "chart", options: "e_gamma:1.6"}, {of: "chart", options: "e_grayscale"}, {of: "chart", options: "e_negate"}, {of: "chart", options: "e_sepia:70"},
 	{of: "chart", options: "e_tint:40:ff8030"}, {of: "chart", options: "e_duotone:103060:ffe0a0"},
-	{of: "chart", options: "e_equalize"}, {of: "chart", options: "e_noise:40"}, {of: "chart", options: "e_rgb:40:-30:20"}, {of: "gray.jpg", options: "w_60,e_rgb:0:0:-60"},
+	{of: "chart", options: "e_equalize"}, {of: "chart", options: "e_noise:40"}, {of: "chart", options: "e_convolve:-2:-1:0:-1:1:1:0:1:2"}, {of: "chart", options: "e_rgb:40:-30:20"}, {of: "gray.jpg", options: "w_60,e_rgb:0:0:-60"},
 	{of: "chart", options: "e_pixelate:10"}, {of: "chart", options: "e_pixelate_region:8,x_20,y_10,w_50,h_40"}, {of: "chart", options: "e_blur_region:4,x_20,y_10,w_50,h_40"},
 	{of: "chart", options: "e_gradient:200:transparent:203060e0"}, {of: "chart", options: "e_gradient:60:f0802080:2040c0ff:0.2:0.7"},
 	{of: "alpha.png", options: "w_64/e_gradient:120:e04030a0:transparent:0:0.6"},

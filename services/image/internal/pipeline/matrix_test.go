@@ -26,7 +26,7 @@ func everyStep() []recipe.Step {
 		recipe.Resize{Mode: recipe.Thumb, Width: 20, Height: 40, Gravity: recipe.Boxes, Boxes: []recipe.Box{{X: 0.7, Y: 0.1, Width: 0.2, Height: 0.9}, {X: 1, Y: 1, Width: 2, Height: 3, Pixels: true, Weight: 3}}},
 		recipe.Gradient{Angle: 160, From: recipe.Transparent, To: "ff0000c0", Start: 0.5}, recipe.Blur{Sigma: 3, Region: recipe.Region{X: 2, Y: 1, Width: 9, Height: 90}},
 		watermark(9, recipe.Overlay{Gravity: recipe.SouthEast, X: -2, Opacity: 40}), watermark(12, recipe.Overlay{Tiled: true, Y: 3, Angle: -20, Mask: true}),
-		equalized, noisy(30),
+		equalized, noisy(30), embossed,
 		recipe.Frame{Round: true}, recipe.Frame{Radii: [4]int{3, 0, 99, 5}, Border: 3, Ink: "ff000080"},
 	}
 	for _, c := range adjusted {

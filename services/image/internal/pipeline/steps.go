@@ -80,6 +80,9 @@ func (r *run) apply(c canvas) picture {
 		case recipe.Gradient:
 			c = c.settled()
 			c.picture = c.gradient(s)
+		case recipe.Convolve:
+			c = c.settled()
+			c.picture = c.convolve(s)
 		case recipe.Trim:
 			c = r.trim(i, s, c.settled())
 		case recipe.Overlay:

@@ -65,6 +65,8 @@ func canonicalStep(s Step) string {
 		o.trim(s)
 	case Gradient:
 		o.gradient(s)
+	case Convolve:
+		o.convolve(s)
 	case Overlay:
 		o.overlay(s)
 	}

@@ -50,7 +50,10 @@ func TestCanonical(t *testing.T) {
 		"l_text:DejaVu%20Sans_20_right_bold_italic:b64:8J-Yig==,co_F00,b_00000088,w_9,y_2,dpr_2": "b_00000088,co_ff0000,l_text:DejaVu Sans_40_bold_italic_right:b64:8J-Yig,w_18,y_4",
 		"cs_p3,w_5,f_png/fl_png8":                                                                "c_limit,w_5/cs_p3,f_png,fl_png8",
 		"e_rgb:-0:01.50:-100/e_rgb:0:0:0":                                                        "e_rgb:0:1.5:-100",
-		"cs_srgb":                                                                                "",
+		"e_convolve:01:-0:0.50:0:0:0:0:0:0:normalize":                                            "e_convolve:1:0:0.5:0:0:0:0:0:0:normalize",
+		"e_convolve:1:0:0:0:-1:0:0:0:0:normalize":                                                "e_convolve:1:0:0:0:-1:0:0:0:0",
+		"e_convolve:0:0:0:0:7:0:0:0:0:normalize/e_convolve:0:0:0:0:1:0:0:0:0":                    "",
+		"cs_srgb": "",
 	} {
 		v, err := Parse(text)
 		if err != nil {
@@ -133,7 +136,7 @@ func FuzzCanonical(f *testing.F) {
 		"fl_lossless.keep_iptc,f_avif", "w_0.5", "c_fil", "w_1//", "e_blur:NaN", "dpr_0.1,w_3", "f_auto,q_100/a_90/a_90",
 		"q_80:444,fl_progressive.strip_profile.keep_metadata,f_jpg", "fl_png8.progressive,pg_2", "r_max,bo_3px_solid_f008/r_1:2:3:4,e_pixelate:9", "e_trim:30,c_fill,w_5,h_6,g_xy_center,x_0.123456,y_0.0", "c_crop,w_5,h_6,g_xy_center,x_3,y_0", "c_pad,w_5,h_6,b_blurred,f_jpg", "e_pixelate_region:9,x_1,y_2,w_3,h_4,dpr_2",
 		"c_lfill,w_5,h_6,g_xy_center,x_3,y_0/c_lpad,w_5,h_6,g_south,x_-3,b_blurred/c_mfit,h_5", "c_thumb,w_5,h_6,g_boxes:0.5:0.1:1.0:0.0001:w1:3:4:5:6:w0.5", "c_thumb,w_5,h_6/c_fill,w_5,h_6,g_north,x_-3,dpr_0.5", "e_gradient:7:F00:ff00ff88:0.25:0.5/e_blur_region:3,w_4,h_5",
-		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff/e_equalize/e_rgb:1:-2.5:0/e_noise:2.5", "e_hue:-180,f_png/e_saturation:-0",
+		"e_brightness:-5/e_gamma:1", "e_sepia/e_tint:3:f00/e_duotone:000:fff/e_equalize/e_rgb:1:-2.5:0/e_noise:2.5/e_convolve:1:2:1:2:-4.5:2:1:2:1:normalize", "e_hue:-180,f_png/e_saturation:-0",
 		"l_img_01J,w_0.2,g_south_east,x_10,o_60,a_-30.5,fl_tiled", "l_text:sans_40_bold:a%2Cb\n%,co_f00,b_ffffff88,w_9,x_-4/l_text:x_9:b64:8J-Yig,fl_cutter", "o_5", "l_sha256:00",
 		"q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",
 		"q_auto,bytes_5000", "w_320:640:640,f_webp", "e_trim,c_fill,w_640:320,h_90,dpr_1.5/a_90", "w_5:5,c_fit", "q_auto:low,f_auto,fl_chroma_444", "q_90:444,bytes_999", "q_95:444", "q_5:420,fl_chroma_444", "pg_1,fl_chroma_420,f_avif",

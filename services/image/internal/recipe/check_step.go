@@ -41,10 +41,12 @@ func checkStep(s Step) []fault.Field {
 		return checkTrim(s)
 	case Gradient:
 		return checkGradient(s)
+	case Convolve:
+		return checkConvolve(s)
 	case Overlay:
 		return checkOverlay(s)
 	}
-	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate, frame, trim, gradient and overlay is needed"}}
+	return []fault.Field{{Message: "exactly one of resize, crop, rotate, flip, blur, sharpen, adjust, pixelate, frame, trim, gradient, convolve and overlay is needed"}}
 }
 
 func checkResize(s Resize) []fault.Field {

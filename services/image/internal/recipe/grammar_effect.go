@@ -18,6 +18,8 @@ func (p *parser) effect(t part, o option) {
 	case member(word, regional): // with the size of the step, which is the region's
 	case word == "gradient":
 		p.gradient(t, o, values)
+	case word == "convolve":
+		p.convolve(t, o, values)
 	case word == "trim": // before the size of the step
 	case member(word, adjustments):
 		p.adjust(t, o, Effect(word), values)

@@ -155,7 +155,7 @@ func (p *parser) angles(t part, o option) {
 // keyOf says which option a field of a step comes from.
 var keyOf = map[string]string{
 	"width": "w", "height": "h", "mode": "c", "gravity": "g", "background": "b", "x": "x", "y": "y", "angle": "a", "direction": "a", "sigma": "e",
-	"effect": "e", "amount": "e", "color": "e", "light": "e", "red": "e", "green": "e", "blue": "e", "size": "e", "tolerance": "e", "from": "e", "to": "e", "stop": "e", "gradient.angle": "e", "boxes": "g", "focus": "g", "focus.x": "x", "focus.y": "y",
+	"effect": "e", "amount": "e", "color": "e", "light": "e", "red": "e", "green": "e", "blue": "e", "matrix": "e", "size": "e", "tolerance": "e", "from": "e", "to": "e", "stop": "e", "gradient.angle": "e", "boxes": "g", "focus": "g", "focus.x": "x", "focus.y": "y",
 	"region.width": "w", "region.height": "h", "region.x": "x", "region.y": "y", "radii": "r", "border": "bo", "ink": "bo",
 	"image_id": "l", "digest": "l", "text.text": "l", "text.font": "l", "text.size": "l", "text.align": "l", "text.color": "co", "text.background": "b",
 	"text.width": "w", "opacity": "o", "tiled": "fl", "mask": "fl",

@@ -34,6 +34,12 @@ func (v Variant) normal() Variant {
 				continue
 			}
 			s = t
+		case Convolve:
+			t = t.normal()
+			if t.idle() {
+				continue
+			}
+			s = t
 		case Overlay:
 			s = t.normal()
 		}

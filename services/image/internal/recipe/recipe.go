@@ -35,7 +35,7 @@ type Variant struct {
 }
 
 // Step is one operation, by value: Resize, Crop, Rotate, Flip, Blur, Sharpen, Adjust, Pixelate,
-// Frame, Trim, Gradient or Overlay.
+// Frame, Trim, Gradient, Convolve or Overlay.
 type Step interface{ step() }
 
 // Mode says how Resize treats the aspect ratio.

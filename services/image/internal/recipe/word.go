@@ -23,7 +23,7 @@ var (
 )
 
 func effects() []string {
-	return append([]string{"blur", "sharpen", "trim", "pixelate", "pixelate_region", "blur_region", "gradient"}, adjustments...)
+	return append([]string{"blur", "sharpen", "trim", "pixelate", "pixelate_region", "blur_region", "gradient", "convolve"}, adjustments...)
 }
 
 func gravities(more ...string) []string { return append(append([]string{}, compass...), more...) }
@@ -36,7 +36,7 @@ var known = map[string]string{
 	"width": "w", "height": "h", "crop": "c", "mode": "c", "gravity": "g", "background": "b", "angle": "a", "rotate": "a", "effect": "e",
 	"blur": "e", "sharpen": "e", "format": "f", "quality": "q", "flags": "fl",
 	"page": "pg", "colorspace": "cs", "space": "cs", "display_p3": "p3", "rgb": "srgb", "frame": "pg", "interlace": "progressive", "interlaced": "progressive", "palette": "png8", "quantize": "png8",
-	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation", "equalise": "equalize", "histogram": "equalize", "grain": "noise", "normalize": "equalize",
+	"greyscale": "grayscale", "blackwhite": "grayscale", "monochrome": "grayscale", "invert": "negate", "colorize": "tint", "saturate": "saturation", "equalise": "equalize", "histogram": "equalize", "grain": "noise", "convolution": "convolve", "kernel": "convolve", "normalize": "equalize",
 	"mosaic": "pixelate", "radius": "r", "round": "r", "border": "bo",
 	"overlay": "l", "watermark": "l", "opacity": "o", "color": "co", "tile": "tiled", "mask": "cutter",
 	"strip_icc": "strip_profile", "no_subsample": "chroma_444", "jpe": "jpeg", "jfif": "jpeg", "heic": "avif", "heif": "avif",

@@ -16,7 +16,7 @@ func FuzzRecipeFromProto(f *testing.F) {
 	for _, text := range []string{
 		"w_512,h_512,c_fill,g_auto/e_sharpen:0.6/f_webp,q_80", "c_pad,w_9,h_9,b_F00/b_rgb:00ff00", "c_crop,w_9,h_8,x_1,y_2/a_vflip.90",
 		"e_trim:30,w_9/e_tint:20:f80,r_20:0:40:0,bo_4px_solid_F00", "c_fill,w_9,h_8,g_xy_center,x_0.3,y_1.0", "e_pixelate_region:20,w_9,h_8,x_1",
-		"e_duotone:black:ffeecc:30/e_hue:-7.5/e_sepia/e_equalize/e_rgb:20:-7.5:0/e_noise:9/fl_progressive.png8,f_png/pg_3", "q_70:444,f_avif/fl_strip_profile.keep_metadata/r_max/e_blur:0.5",
+		"e_duotone:black:ffeecc:30/e_hue:-7.5/e_sepia/e_equalize/e_rgb:20:-7.5:0/e_noise:9/e_convolve:1:2:1:2:-4.5:2:1:2:1:normalize/fl_progressive.png8,f_png/pg_3", "q_70:444,f_avif/fl_strip_profile.keep_metadata/r_max/e_blur:0.5",
 	} {
 		v, err := recipe.Parse(text)
 		if err != nil {

@@ -99,6 +99,8 @@ func stepFromProto(op *imagev1.Operation) recipe.Step {
 		return recipe.Trim{Tolerance: int(op.Trim.GetTolerance())}
 	case *imagev1.Operation_Gradient:
 		return gradientFromProto(op.Gradient)
+	case *imagev1.Operation_Convolve:
+		return recipe.Convolve{Matrix: op.Convolve.GetMatrix(), Normalize: op.Convolve.GetNormalize()}
 	case *imagev1.Operation_Overlay:
 		return overlayFromProto(op.Overlay)
 	}
@@ -211,6 +213,8 @@ func stepToProto(s recipe.Step) *imagev1.Operation {
 		return &imagev1.Operation{Op: &imagev1.Operation_Trim{Trim: &imagev1.Trim{Tolerance: int32(s.Tolerance)}}}
 	case recipe.Gradient:
 		return &imagev1.Operation{Op: &imagev1.Operation_Gradient{Gradient: gradientToProto(s)}}
+	case recipe.Convolve:
+		return &imagev1.Operation{Op: &imagev1.Operation_Convolve{Convolve: &imagev1.Convolve{Matrix: s.Matrix, Normalize: s.Normalize}}}
 	case recipe.Overlay:
 		return &imagev1.Operation{Op: &imagev1.Operation_Overlay{Overlay: overlayToProto(s)}}
 	}

@@ -28,7 +28,7 @@ func TestRecipeCrossesTheWireUnchanged(t *testing.T) {
 			Output: recipe.Output{Format: recipe.WebP, Quality: 7, KeepMetadata: true, Background: recipe.Transparent},
 		},
 		{Name: "more", Steps: []recipe.Step{
-			recipe.Adjust{Effect: recipe.Noise, Amount: 9},
+			recipe.Adjust{Effect: recipe.Noise, Amount: 9}, recipe.Convolve{Matrix: []float64{1, 2, 3, 4, 5, 6, 7, 8, -9.5}, Normalize: true},
 			recipe.Trim{Tolerance: 30}, recipe.Resize{Mode: recipe.Pad, Width: 5, Height: 6, Background: recipe.Blurred},
 			recipe.Resize{Mode: recipe.Fill, Width: 5, Height: 6, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 0.25, Y: 1}},
 			recipe.Crop{Width: 3, Height: 2, Gravity: recipe.XYCenter, Focus: recipe.Point{X: 30, Y: 20, Pixels: true}},
