@@ -67,6 +67,9 @@ func (e *Engine) Render(ctx context.Context, in job.Input, variants []recipe.Var
 		j.plans = append(j.plans, p)
 	}
 	groups := j.groups()
+	if j.weight(groups, in.Layers) >= heavy {
+		defer Release()
+	}
 	j.progress = &progress{tell: tell, reins: r, parts: j.parts(groups)}
 	defer j.progress.watch()()
 	for _, group := range groups {

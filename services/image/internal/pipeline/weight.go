@@ -37,17 +37,22 @@ func (e *Engine) Weigh(in job.Input, variants []recipe.Variant) int64 {
 		}
 		j.plans = append(j.plans, p)
 	}
+	return j.weight(j.groups(), in.Layers)
+}
+
+// weight is what a call takes whose plans are made.
+func (j *call) weight(groups [][]plan, layers map[job.Digest][]byte) int64 {
 	weight, results := 0.0, 0.0
-	for _, group := range j.groups() {
+	for _, group := range groups {
 		weight = max(weight, j.weigh(group, j.streams(group)))
-		if h.Exif > 0 { // it may have to be turned, and is held then
+		if j.header.Exif > 0 { // it may have to be turned, and is held then
 			weight = max(weight, j.weigh(group, false))
 		}
 		for _, p := range group {
 			results += float64(p.out.pixels()) * float64(p.frames) / 2
 		}
 	}
-	for _, layer := range in.Layers {
+	for _, layer := range layers {
 		if h, err := probe.Read(layer); err == nil {
 			most, _ := decoder(h, reading{scale: 1})
 			weight += most + 4*float64(h.Pixels())
