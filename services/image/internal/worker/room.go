@@ -5,22 +5,31 @@ package worker
 const overtakes = 16
 
 // room is the memory for what is worked on at once, in bytes that were foreseen. What does not fit waits, and is let in as others leave:
-// in order, but for what fits before. What is larger than all of it is let in alone. It is used with the lock of its slots.
+// in order, but for what fits before. What would take more than three quarters of it counts as these, so that what is small goes on beside
+// it: what is larger than all of it takes that much more. It is used with the lock of its slots.
 type room struct {
 	size    int64 // 0: without a bound
 	used    int64
-	inside  int
 	queue   []*hold
 	waiting [sides]int
 }
 
+// share is what a weight counts.
+func (r *room) share(weight int64) int64 {
+	if r.size == 0 {
+		return weight
+	}
+	return min(weight, r.size-r.size/4)
+}
+
 // fits reports whether there is room.
 func (r *room) fits(weight int64) bool {
-	return r.size == 0 || r.inside == 0 || r.used+weight <= r.size
+	return r.size == 0 || r.used+weight <= r.size
 }
 
 // enter lets in what has a slot if it fits and overtakes nobody too often, else it waits for both.
 func (r *room) enter(h *hold) bool {
+	h.weight = r.share(h.weight)
 	if r.fits(h.weight) && r.passable(len(r.queue)) {
 		r.admit(h, len(r.queue))
 		return true
@@ -64,14 +73,10 @@ func (r *room) admit(h *hold, n int) {
 	}
 	h.state = admitted
 	r.used += h.weight
-	r.inside++
 }
 
 // leave is for who was let in.
-func (r *room) leave(weight int64) {
-	r.used -= weight
-	r.inside--
-}
+func (r *room) leave(weight int64) { r.used -= weight }
 
 // quit is for who waits no longer.
 func (r *room) quit(h *hold) {

@@ -71,28 +71,31 @@ func TestWhatIsSmallOvertakesWhatHasNoRoom(t *testing.T) {
 	}
 	second.drop()
 	small.drop()
-	if s.room.used != 0 || s.room.inside != 0 || s.used != [sides]int{} || s.room.waiting != [sides]int{} {
+	if s.room.used != 0 || s.used != [sides]int{} || s.room.waiting != [sides]int{} {
 		t.Errorf("left: %+v, slots %v", s.room, s.used)
 	}
 }
 
-func TestWhatIsLargerThanAllRoomIsAlone(t *testing.T) {
+func TestBesideWhatIsLargerThanAllSmallOnesGoOn(t *testing.T) {
 	s := roomy(2, 100)
-	small := slot(t, s, callers)
-	letIn(t, small, 1)
+	half := slot(t, s, callers)
+	letIn(t, half, 50)
 	whale := slot(t, s, jobs)
 	turn := asks(t.Context(), t, whale, 1000)
-	small.drop()
+	half.drop()
 	if err := <-turn; err != nil {
 		t.Fatal(err)
 	}
-	other := slot(t, s, callers)
-	wait := asks(t.Context(), t, other, 1)
+	small := slot(t, s, callers)
+	letIn(t, small, 25)
+	small.drop()
+	larger := slot(t, s, callers)
+	wait := asks(t.Context(), t, larger, 26)
 	whale.drop()
 	if err := <-wait; err != nil {
 		t.Fatal(err)
 	}
-	other.drop()
+	larger.drop()
 }
 
 // Many that wait hold many originals: nobody else begins then.
@@ -155,16 +158,13 @@ func TestOrderOfAdmission(t *testing.T) {
 		"all that fit":               {0, []int64{50, 50, 50}, []int{0, 1}},
 		"in order":                   {0, []int64{60, 60, 40}, []int{0, 2}},
 		"none":                       {90, []int64{20, 30}, nil},
-		"larger than all, alone":     {0, []int64{500, 10}, []int{0}},
-		"larger than all, not alone": {10, []int64{500, 10}, []int{1}},
+		"larger than all, first":     {0, []int64{500, 26, 25}, []int{0, 2}},
+		"larger than all, not first": {26, []int64{500, 10}, []int{1}},
 	} {
 		r := room{size: 100, used: c.used}
-		if c.used > 0 {
-			r.inside = 1
-		}
 		var all []*hold
 		for _, w := range c.weights {
-			h := &hold{weight: w, state: aside}
+			h := &hold{weight: r.share(w), state: aside}
 			all, r.queue = append(all, h), append(r.queue, h)
 			r.waiting[h.who]++
 		}
