@@ -54,7 +54,7 @@ type Engine interface {
 // Config says how much a node does at once, and for how long.
 type Config struct {
 	Slots            int           `koanf:"slots" doc:"pictures that are worked on at once, for jobs and for callers each; 0 is one a CPU"`
-	Memory           config.Size   `koanf:"memory" doc:"bytes of memory that is foreseen for the pictures that are worked on at once: what does not fit waits, and what is larger is worked on alone; 0 is 48MiB a slot"`
+	Memory           config.Size   `koanf:"memory" doc:"bytes of memory that is foreseen for the pictures that are worked on at once: what does not fit waits, and what would take more than three quarters counts as these; 0 is 48MiB a slot"`
 	Waiting          int           `koanf:"waiting" doc:"callers that may wait for a slot; more are sent elsewhere"`
 	Patience         time.Duration `koanf:"patience" doc:"how long a caller waits for a slot before it is sent elsewhere"`
 	JobTimeout       time.Duration `koanf:"job_timeout" doc:"how long the pictures of one job may take, and as long each storage with its original and its results"`
