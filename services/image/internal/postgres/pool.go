@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +26,8 @@ const anyValuesQuery = "SET plan_cache_mode = force_generic_plan; SET enable_seq
 // pool is connections to the database, as many of which are kept as there may be.
 type pool struct {
 	*sql.DB
-	size int
+	size  int
+	drops sync.Mutex
 }
 
 func openPool(conn *pgx.ConnConfig, size int, begin ...string) *pool {
@@ -37,11 +39,14 @@ func openPool(conn *pgx.ConnConfig, size int, begin ...string) *pool {
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // so that they spread again after a server was away
-	return &pool{db, size}
+	return &pool{DB: db, size: size}
 }
 
-// drop closes the connections that wait for work.
+// drop closes the connections that wait for work, for one caller at a time: what database/sql is about to close stands where it puts what comes back, once
+// another caller lets it.
 func (p *pool) drop() {
+	p.drops.Lock()
+	defer p.drops.Unlock()
 	p.SetMaxIdleConns(-1)
 	p.SetMaxIdleConns(p.size)
 }
