@@ -75,7 +75,7 @@ func TestOtherServersAddresses(t *testing.T) {
 		"/imgproxy/unsafe/rs:auto:5:5/plain/img_none":          {404, "NOT_FOUND"},
 		"/imgproxy/_/w:5/plain/img_f":                          {403, "SIGNATURE_WRONG"},
 		"/imgproxy/unsafe/exp:1/plain/img_f":                   {404, "ADDRESS_EXPIRED"},
-		"/thumbor/unsafe/filters:noise(4)/img_f":               {400, "NO_COUNTERPART"},
+		"/thumbor/unsafe/filters:red_eye()/img_f":              {400, "NO_COUNTERPART"},
 		"/thumbor/unsafe/30x20/b.jpg":                          {404, "SOURCE_UNKNOWN"},
 		"/thumbor/30x20/img_f":                                 {403, "SIGNATURE_WRONG"},
 		"/thumbor/":                                            {403, "SIGNATURE_WRONG"},
